@@ -61,6 +61,8 @@ pub trait FileSystem: Debug + Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes an empty folder.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
     /// True when a file or folder stands at `path`.
     fn exists(&self, path: &Path) -> io::Result<bool>;
     /// Makes the names in the folder `path` durable.
@@ -106,6 +108,10 @@ impl FileSystem for RealFiles {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {

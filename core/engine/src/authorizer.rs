@@ -1,0 +1,80 @@
+//! Which SQL a session may run: all but what would go round the replication.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+
+/// Pragmas that may be asked but not set: the node's own settings.
+const FIXED: [&str; 6] = [
+    "journal_mode",
+    "locking_mode",
+    "synchronous",
+    "page_size",
+    "wal_autocheckpoint",
+    "journal_size_limit",
+];
+
+/// Pragmas that may not be used at all.
+const REFUSED: [&str; 7] = [
+    "wal_checkpoint",
+    "busy_timeout",
+    "read_uncommitted",
+    "temp_store_directory",
+    "data_store_directory",
+    "mmap_size",
+    "hard_heap_limit",
+];
+
+/// The action code of an ATTACH whose file name is an expression.
+const SQLITE_ATTACH: i32 = 24;
+
+/// Why the last statement was refused, for a better message than SQLite's "not authorized".
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refusals(Arc<Mutex<Option<String>>>);
+
+impl Refusals {
+    /// Takes the reason of the last refusal.
+    pub fn take(&self) -> Option<String> {
+        self.0.lock().take()
+    }
+
+    /// The decision on one action of a statement that is being prepared.
+    pub fn decide(&self, context: &AuthContext<'_>) -> Authorization {
+        match reason(&context.action) {
+            None => Authorization::Allow,
+            Some(reason) => {
+                *self.0.lock() = Some(reason);
+                Authorization::Deny
+            }
+        }
+    }
+}
+
+fn reason(action: &AuthAction<'_>) -> Option<String> {
+    match action {
+        AuthAction::Pragma { pragma_name, pragma_value } => {
+            let is = |names: &[&str]| names.iter().any(|it| pragma_name.eq_ignore_ascii_case(it));
+            if is(&REFUSED) {
+                Some(format!("PRAGMA {pragma_name} is left to the node"))
+            } else if is(&FIXED) && pragma_value.is_some() {
+                Some(format!("PRAGMA {pragma_name} is fixed in a replicated database"))
+            } else {
+                None
+            }
+        }
+        // VACUUM attaches a nameless temporary database; VACUUM INTO and ATTACH name a file.
+        AuthAction::Attach { filename } if !filename.is_empty() => {
+            Some("other files cannot be attached or written".to_owned())
+        }
+        AuthAction::Unknown { code: SQLITE_ATTACH, .. } => {
+            Some("the file to attach must be spelled out".to_owned())
+        }
+        AuthAction::Function { function_name: name }
+            if name.eq_ignore_ascii_case("load_extension") =>
+        {
+            Some("extensions cannot be loaded".to_owned())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,109 @@
+//! The place of one connection to SQLite, which its session uses and the database may take away.
+//!
+//! 1. A connection is used only under the cell's lock, on a thread that may block.
+//! 2. A revoked cell never holds a connection again. Whoever revokes it interrupts what runs until
+//!    the lock is free, so this takes as long as SQLite needs to notice.
+//! 3. The write lane's permit lives in the cell: it goes when the connection goes, or when its
+//!    transaction ends.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dqlite_vfs::{Connection, InterruptHandle};
+use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::authorizer::Refusals;
+
+/// How long to wait for a running statement to notice an interrupt before the next one.
+const INTERRUPT_EVERY: Duration = Duration::from_millis(5);
+
+#[derive(Debug)]
+pub(crate) struct Cell {
+    inner: Mutex<Inner>,
+    interrupt: InterruptHandle,
+    revoked: AtomicBool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub connection: Option<Connection>,
+    /// Held from before the first write of a transaction to its end.
+    pub lane: Option<OwnedSemaphorePermit>,
+    pub refusals: Refusals,
+}
+
+impl Cell {
+    pub fn new(connection: Connection, refusals: Refusals) -> Self {
+        let interrupt = connection.interrupt_handle();
+        let inner = Inner { connection: Some(connection), lane: None, refusals };
+        Self { inner: Mutex::new(inner), interrupt, revoked: AtomicBool::new(false) }
+    }
+
+    /// Runs `call` on the connection; `None` when it is gone. Blocks. (1)
+    pub fn with<T>(&self, call: impl FnOnce(&mut Inner) -> T) -> Option<T> {
+        let mut inner = self.inner.lock();
+        let result = (!self.is_revoked() && inner.connection.is_some()).then(|| call(&mut inner));
+        let transaction_ended =
+            inner.connection.as_ref().is_none_or(|connection| connection.is_autocommit());
+        if transaction_ended || self.is_revoked() {
+            inner.lane = None; // (3)
+        }
+        if self.is_revoked() {
+            inner.connection = None;
+        }
+        result
+    }
+
+    /// True once the connection was taken away.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::SeqCst)
+    }
+
+    /// Stops the statement that runs now, if one does.
+    pub fn interrupt(&self) {
+        self.interrupt.interrupt();
+    }
+
+    /// Keeps the lane's permit with the transaction that is about to write.
+    pub fn hold_lane(&self, permit: OwnedSemaphorePermit) {
+        let mut inner = self.inner.lock();
+        if !self.is_revoked() {
+            inner.lane = Some(permit);
+        }
+    }
+
+    /// True while the session's transaction holds the write lane.
+    pub fn holds_lane(&self) -> bool {
+        self.inner.lock().lane.is_some()
+    }
+
+    /// Takes the connection away for good and closes it. Blocks. (2)
+    pub fn revoke(&self) {
+        self.revoked.store(true, Ordering::SeqCst);
+        let mut inner = loop {
+            if let Some(inner) = self.inner.try_lock() {
+                break inner;
+            }
+            self.interrupt();
+            if let Some(inner) = self.inner.try_lock_for(INTERRUPT_EVERY) {
+                break inner;
+            }
+        };
+        inner.connection = None;
+        inner.lane = None;
+    }
+
+    /// The session is gone: closes the connection now, or when the statement that runs has ended.
+    pub fn abandon(&self) {
+        self.revoked.store(true, Ordering::SeqCst);
+        match self.inner.try_lock() {
+            Some(mut inner) => {
+                inner.connection = None;
+                inner.lane = None;
+            }
+            // `with` closes it on its way out.
+            None => self.interrupt(),
+        }
+    }
+}

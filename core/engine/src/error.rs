@@ -1,0 +1,101 @@
+//! What can go wrong with a request, and what it means for the request's effect.
+
+use dqlite_vfs::SqliteError;
+
+/// Why a request failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// This node does not lead, or lost the lead before the request took effect: it had none, and
+    /// never will. Send it to the leader.
+    #[error("not leader")]
+    NotLeader,
+    /// The lead was lost, or the quorum, and it could not be found out before the deadline whether
+    /// the transaction was committed.
+    #[error("leadership lost: the outcome of the transaction is not known")]
+    OutcomeUnknown,
+    /// Another connection held the database's write lock for longer than the busy timeout.
+    #[error("database is locked")]
+    Busy,
+    /// SQLite refused the statement.
+    #[error("{}", .0.message)]
+    Sqlite(SqliteError),
+    /// The request was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+    /// The statement id names no prepared statement of this session.
+    #[error("no statement with the given id")]
+    NoStatement,
+    /// The session holds no open cursor.
+    #[error("no result is being read")]
+    NoCursor,
+    /// The session ended when this node lost the lead.
+    #[error("no database opened")]
+    SessionEnded,
+    /// The text holds no statement.
+    #[error("empty statement")]
+    EmptyStatement,
+    /// The text holds more than the one statement that the request takes.
+    #[error("nonempty statement tail")]
+    StatementTail,
+    /// A statement that was to give no rows gave one. It had no effect.
+    #[error("rows yielded when none expected for EXEC request")]
+    RowsYielded,
+    /// More parameters were given than the statement has places for.
+    #[error("column index out of range: {given} parameters given, the statement takes {taken}")]
+    TooManyParameters {
+        /// How many were given.
+        given: usize,
+        /// How many places the statement has.
+        taken: usize,
+    },
+    /// No database has this name.
+    #[error("database does not exist")]
+    NoDatabase,
+    /// The name cannot be one of a database.
+    #[error("database name {name:?} cannot be used: {reason}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The database's file waits for entries of the log that this node has not applied again yet.
+    #[error("database is being recovered from the log")]
+    Recovering,
+    /// The node could not read or write its own files, or is stopping.
+    #[error("{0}")]
+    Io(String),
+}
+
+impl Error {
+    /// The SQLite result code (extended), or dqlite's, that a client is told.
+    pub fn code(&self) -> i32 {
+        match self {
+            Self::NotLeader => 10250,
+            Self::OutcomeUnknown => 10506,
+            Self::Busy | Self::Recovering => 5,
+            Self::Sqlite(error) => error.code,
+            Self::Interrupted => 9,
+            Self::NoStatement | Self::SessionEnded => 12,
+            Self::NoCursor | Self::EmptyStatement => 21,
+            Self::StatementTail | Self::RowsYielded | Self::Name { .. } => 1,
+            Self::TooManyParameters { .. } => 25,
+            Self::NoDatabase => 1002,
+            Self::Io(_) => 10,
+        }
+    }
+}
+
+impl From<SqliteError> for Error {
+    fn from(error: SqliteError) -> Self {
+        const SQLITE_INTERRUPT: i32 = 9;
+        if error.code == SQLITE_INTERRUPT { Self::Interrupted } else { Self::Sqlite(error) }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error.to_string())
+    }
+}
