@@ -221,9 +221,9 @@ mod tests {
 
     #[test]
     fn a_test_only_method_is_not_product() {
-        let source = "impl A {\n    #[cfg(test)]\n    #[must_use]\n    fn b(&self) {\n        d;\n    \
-                      }\n    fn c() {}\n}\n";
-        assert_eq!(product("src/x.rs", &[("src/x.rs", source)]), "impl A {\n    fn c() {}\n}");
+        let method = "    #[cfg(test)]\n    #[must_use]\n    fn b(&self) {\n        d;\n    }\n";
+        let source = format!("impl A {{\n{method}    fn c() {{}}\n}}\n");
+        assert_eq!(product("src/x.rs", &[("src/x.rs", &source)]), "impl A {\n    fn c() {}\n}");
     }
 
     #[test]

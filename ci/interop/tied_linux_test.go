@@ -1,0 +1,5 @@
+package interop
+
+import "syscall"
+
+func init() { tied = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
