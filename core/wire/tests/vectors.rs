@@ -1,4 +1,5 @@
 //! The bytes of `tests/vectors/*.txt`, read and written.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 #[path = "vectors/parse.rs"]
 mod parse;

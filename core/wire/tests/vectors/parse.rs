@@ -1,4 +1,5 @@
 //! Reads the notation that `session.txt` explains.
+#![allow(dead_code, reason = "each test takes the frames in its own way")]
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -36,6 +37,11 @@ impl Exchanges {
 
     pub fn response(&mut self, name: &str) -> Vec<u8> {
         self.take(name, '<')
+    }
+
+    /// All frames, whatever they belong to.
+    pub fn into_frames(self) -> impl Iterator<Item = Vec<u8>> {
+        self.frames.into_values().flatten()
     }
 
     fn take(&mut self, name: &str, direction: char) -> Vec<u8> {
