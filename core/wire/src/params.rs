@@ -53,7 +53,8 @@ impl Params {
     /// A tuple of these values.
     ///
     /// # Errors
-    /// [`EncodeError::NulInText`], [`EncodeError::UnixTimeParameter`], [`EncodeError::TooManyParams`].
+    /// [`EncodeError::NulInText`], [`EncodeError::UnixTimeParameter`] and
+    /// [`EncodeError::TooManyParams`].
     pub fn new(values: &[ValueRef<'_>]) -> Result<Self, EncodeError> {
         let mut tuple = BytesMut::new();
         put_params(&mut tuple, values)?;

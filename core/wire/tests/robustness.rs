@@ -1,4 +1,4 @@
-//! Random bytes, and valid messages that were cut or bent; and messages that come back as they went.
+//! Random bytes, and valid messages, which come back as they went, or were cut or bent.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod exercise;
@@ -43,6 +43,9 @@ fn every_vector_may_end_anywhere_and_have_any_bit_wrong() {
     }
 }
 
+/// Where to cut a message, and which bit to turn.
+type Harm = (sample::Index, sample::Index);
+
 fn text() -> impl Strategy<Value = Text> {
     collection::vec(any::<char>().prop_filter("no NUL", |c| *c != '\0'), 0..20)
         .prop_map(|chars| Text::from(String::from_iter(chars)))
@@ -69,6 +72,11 @@ fn params() -> impl Strategy<Value = Params> {
     few_or_many.prop_flat_map(|count| collection::vec(parameter(), count)).prop_map(|values| {
         Params::new(&values.iter().map(Value::as_ref).collect::<Vec<_>>()).unwrap()
     })
+}
+
+/// Mostly a small count or code.
+fn word() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => 0..4u64, 1 => any::<u64>(), 1 => 0..0x1_0000u64]
 }
 
 fn role() -> impl Strategy<Value = Role> {
@@ -154,32 +162,32 @@ proptest! {
     fn random_words_of_each_type(
         kind in prop_oneof![0..20u8, 128..131u8],
         schema in 0..2u8,
-        words in collection::vec(prop_oneof![3 => 0..4u64, 1 => any::<u64>(), 1 => 0..0x1_0000u64], 0..40),
+        words in collection::vec(word(), 0..40),
     ) {
         let body = words.iter().flat_map(|word| word.to_le_bytes());
         exercise(&[kind, schema].into_iter().chain(body).collect::<Vec<_>>());
     }
 
     #[test]
-    fn requests_come_back_as_they_went(request in request(), cut in any::<sample::Index>(), bit in any::<sample::Index>()) {
+    fn requests_come_back_as_they_went(request in request(), harm in any::<Harm>()) {
         let mut bytes = BytesMut::new();
         request.encode(&mut bytes).unwrap();
         let frame = read_frame(&mut bytes.clone(), limits::BODY_BYTES_MAX).unwrap().unwrap();
         prop_assert_eq!(Request::decode(&frame).unwrap(), request);
-        bend(&mut bytes, cut, bit);
+        damage(&mut bytes, harm);
     }
 
     #[test]
-    fn responses_come_back_as_they_went(response in response(), cut in any::<sample::Index>(), bit in any::<sample::Index>()) {
+    fn responses_come_back_as_they_went(response in response(), harm in any::<Harm>()) {
         let mut bytes = BytesMut::new();
         response.encode(&mut bytes).unwrap();
         let frame = read_frame(&mut bytes.clone(), limits::BODY_BYTES_MAX).unwrap().unwrap();
         prop_assert_eq!(Response::decode(&frame, ResponseContext::default()).unwrap(), response);
-        bend(&mut bytes, cut, bit);
+        damage(&mut bytes, harm);
     }
 
     #[test]
-    fn rows_come_back_as_they_went((columns, rows) in rows(), cut in any::<sample::Index>(), bit in any::<sample::Index>()) {
+    fn rows_come_back_as_they_went((columns, rows) in rows(), harm in any::<Harm>()) {
         let mut bytes = BytesMut::new();
         let mut encoder = RowsEncoder::begin(&mut bytes, &columns).unwrap();
         for row in &rows {
@@ -196,12 +204,12 @@ proptest! {
             prop_assert_eq!(&values, row);
         }
         prop_assert!(!decoder.next_row(&mut values).unwrap());
-        bend(&mut bytes, cut, bit);
+        damage(&mut bytes, harm);
     }
 }
 
 /// The same message with its end missing, and with one bit wrong.
-fn bend(bytes: &mut BytesMut, cut: sample::Index, bit: sample::Index) {
+fn damage(bytes: &mut BytesMut, (cut, bit): Harm) {
     exercise(bytes);
     exercise(&bytes[..cut.index(bytes.len())]);
     exercise(&bytes[4..][..cut.index(bytes.len() - 4)]);

@@ -47,7 +47,7 @@ pub struct RowsEncoder<'a> {
 }
 
 impl<'a> RowsEncoder<'a> {
-    /// Begins a frame with these columns. Names are texts, which SQLite does not insist to be UTF-8.
+    /// Begins a frame with these columns, whose names SQLite does not insist to be UTF-8.
     ///
     /// # Errors
     /// [`EncodeError::TooManyColumns`].
