@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dqlite_vfs::{Connection, InterruptHandle};
+use dqlite_vfs::{Connection, Interrupt};
 use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -21,8 +21,9 @@ const INTERRUPT_EVERY: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Cell {
     inner: Mutex<Inner>,
-    interrupt: InterruptHandle,
+    interrupt: Interrupt,
     revoked: AtomicBool,
+    lane_held: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Cell {
     pub fn new(connection: Connection, refusals: Refusals) -> Self {
         let interrupt = connection.interrupt_handle();
         let inner = Inner { connection: Some(connection), lane: None, refusals };
-        Self { inner: Mutex::new(inner), interrupt, revoked: AtomicBool::new(false) }
+        Self { inner: Mutex::new(inner), interrupt, revoked: false.into(), lane_held: false.into() }
     }
 
     /// Runs `call` on the connection; `None` when it is gone. Blocks. (1)
@@ -52,6 +53,7 @@ impl Cell {
         if self.is_revoked() {
             inner.connection = None;
         }
+        self.lane_held.store(inner.lane.is_some(), Ordering::SeqCst);
         result
     }
 
@@ -65,17 +67,9 @@ impl Cell {
         self.interrupt.interrupt();
     }
 
-    /// Keeps the lane's permit with the transaction that is about to write.
-    pub fn hold_lane(&self, permit: OwnedSemaphorePermit) {
-        let mut inner = self.inner.lock();
-        if !self.is_revoked() {
-            inner.lane = Some(permit);
-        }
-    }
-
     /// True while the session's transaction holds the write lane.
     pub fn holds_lane(&self) -> bool {
-        self.inner.lock().lane.is_some()
+        self.lane_held.load(Ordering::SeqCst)
     }
 
     /// Takes the connection away for good and closes it. Blocks. (2)

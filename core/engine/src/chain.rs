@@ -82,7 +82,13 @@ pub enum Verdict {
 
 impl Chain {
     /// Decides on the part `link` that the entry `index` of term `term` holds, and moves on.
-    pub fn judge(&mut self, open: &mut Option<Open>, link: &Link, term: u64, index: u64) -> Verdict {
+    pub fn judge(
+        &mut self,
+        open: &mut Option<Open>,
+        link: &Link,
+        term: u64,
+        index: u64,
+    ) -> Verdict {
         let parts = open.take(); // (4)
         if link.session.term != term {
             return Verdict::Void; // (3)

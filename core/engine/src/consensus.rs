@@ -55,6 +55,9 @@ pub trait Consensus: Debug + Send + Sync {
 
 /// What the log drives on every node. Calls come one at a time, except where noted.
 pub trait Machine: Debug + Send + Sync {
+    /// The node starts: all up to `position` was applied before, and what follows comes again.
+    fn resume(&self, position: Position);
+
     /// Applies a committed command. An error stops the node: its state can no longer follow the log.
     fn apply(&self, position: Position, command: Payload) -> BoxFuture<'_, io::Result<()>>;
 

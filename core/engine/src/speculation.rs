@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use dqlite_vfs::WalPosition;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -20,8 +21,8 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pending {
     pub sequence: u64,
-    /// The last frame of the transaction in this node's WAL.
-    pub last_frame: u32,
+    /// Where this node's WAL ends with the transaction.
+    pub end: WalPosition,
     pub payload_bytes: u64,
 }
 
@@ -40,8 +41,6 @@ struct State {
     newest: u64,
     /// All up to this number are committed.
     committed: u64,
-    /// The index of the entry that committed it.
-    committed_index: u64,
     /// This number and all after it are lost.
     lost_from: Option<u64>,
     pending: VecDeque<Pending>,
@@ -63,12 +62,12 @@ impl Speculation {
         Arc::new(Self { id, base_index, state: Mutex::default() })
     }
 
-    /// Adds a transaction that ends at `last_frame` and gives its number.
-    pub fn push(&self, last_frame: u32, payload_bytes: u64) -> u64 {
+    /// Adds a transaction with which the WAL ends at `end`, and gives its number.
+    pub fn push(&self, end: WalPosition, payload_bytes: u64) -> u64 {
         let mut state = self.state.lock();
         state.newest += 1;
         let sequence = state.newest;
-        state.pending.push_back(Pending { sequence, last_frame, payload_bytes });
+        state.pending.push_back(Pending { sequence, end, payload_bytes });
         state.pending_bytes += payload_bytes;
         sequence
     }
@@ -89,17 +88,16 @@ impl Speculation {
         (state.pending_bytes, state.pending.front().map_or(state.newest, |oldest| oldest.sequence))
     }
 
-    /// The entry `index` committed the transaction `sequence`, the oldest that waits.
+    /// The transaction `sequence`, the oldest that waits, is committed.
     ///
     /// Gives the transaction; `None` where it is not the oldest, which a sound log rules out.
-    pub fn commit(&self, sequence: u64, index: u64) -> Option<Pending> {
+    pub fn commit(&self, sequence: u64) -> Option<Pending> {
         let mut state = self.state.lock();
         let pending = state.pending.front().copied().filter(|it| it.sequence == sequence)?;
         assert!(state.lost_from.is_none_or(|lost| sequence < lost), "a lost commit came back"); // (2)
         state.pending.pop_front();
         state.pending_bytes -= pending.payload_bytes;
         state.committed = sequence;
-        state.committed_index = index;
         let later = state.waiters.split_off(&(sequence + 1));
         let served = std::mem::replace(&mut state.waiters, later);
         drop(state);
@@ -146,11 +144,6 @@ impl Speculation {
         state.waiters.entry(sequence).or_default().push(sender);
         Err(receiver)
     }
-
-    /// The index of the newest entry that committed a transaction of the session; 0 for none.
-    pub fn committed_index(&self) -> u64 {
-        self.state.lock().committed_index
-    }
 }
 
 fn release(waiters: BTreeMap<u64, Vec<oneshot::Sender<Settled>>>, settled: Settled) {
@@ -196,6 +189,10 @@ mod tests {
         Speculation::new(SessionId { term: 1, epoch: 0 }, 0)
     }
 
+    fn end(frame: u32) -> WalPosition {
+        WalPosition { generation: 1, frame }
+    }
+
     fn far() -> Instant {
         Instant::now() + Duration::from_secs(60)
     }
@@ -204,19 +201,19 @@ mod tests {
     async fn a_ticket_waits_for_all_before_it() {
         let speculation = speculation();
         assert!(speculation.ticket().settled(far()).await.is_ok(), "nothing to wait for");
-        speculation.push(3, 100);
+        speculation.push(end(3), 100);
         let first = speculation.ticket();
-        speculation.push(5, 100);
+        speculation.push(end(5), 100);
         let second = speculation.ticket();
-        assert_eq!(speculation.commit(1, 40).map(|it| it.last_frame), Some(3));
+        assert_eq!(speculation.commit(1).map(|it| it.end), Some(end(3)));
         first.settled(far()).await.unwrap();
         let soon = Instant::now() + Duration::from_millis(1);
         assert!(matches!(second.settled(soon).await, Err(Error::OutcomeUnknown)));
         let waiting = tokio::spawn(async move { second.settled(far()).await });
         tokio::task::yield_now().await;
-        speculation.commit(2, 41).unwrap();
+        speculation.commit(2).unwrap();
         waiting.await.unwrap().unwrap();
-        assert_eq!((speculation.backlog(), speculation.committed_index()), ((0, 2), 41));
+        assert_eq!(speculation.backlog(), (0, 2));
     }
 
     #[tokio::test(start_paused = true)]
@@ -224,7 +221,7 @@ mod tests {
         let speculation = speculation();
         let tickets: Vec<_> = (0..4)
             .map(|frame| {
-                speculation.push(frame, 10);
+                speculation.push(end(frame), 10);
                 speculation.ticket()
             })
             .collect();
@@ -232,8 +229,8 @@ mod tests {
         for lost in &tickets[2..] {
             assert!(matches!(lost.settled(far()).await, Err(Error::NotLeader)));
         }
-        assert!(speculation.commit(3, 9).is_none());
-        speculation.commit(1, 7).unwrap();
+        assert!(speculation.commit(3).is_none());
+        speculation.commit(1).unwrap();
         tickets[0].settled(far()).await.unwrap();
         speculation.lose_rest();
         assert!(matches!(tickets[1].settled(far()).await, Err(Error::NotLeader)));

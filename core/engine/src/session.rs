@@ -1,0 +1,246 @@
+//! A client's session on the leader: its connection, its statements, its transaction.
+//!
+//! Every call runs the same way: take the write lane if the statement will write, run SQLite where
+//! it may block, then *conclude*: wait until everything the answer may tell of is committed, and,
+//! for what was only read, until it is certain that this node still led after it was read. Errors
+//! and empty results are concluded like all others.
+
+mod run;
+mod script;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dqlite_vfs::{Statement, StatementId, Step, ValueRef};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::cell::Cell;
+use crate::consensus::Consensus;
+use crate::context::Context;
+use crate::database::{Database, Seat};
+use crate::error::Error;
+use crate::speculation::{Speculation, Ticket};
+
+pub use run::{Batch, Cursor};
+
+/// The values for a statement's places, in order.
+pub trait Parameters: Send + 'static {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// The values.
+    fn values(&self) -> impl Iterator<Item = ValueRef<'_>>;
+}
+
+impl Parameters for () {
+    fn count(&self) -> usize {
+        0
+    }
+
+    fn values(&self) -> impl Iterator<Item = ValueRef<'_>> {
+        std::iter::empty()
+    }
+}
+
+/// Where the rows of a result go.
+pub trait RowSink: Send + 'static {
+    /// Takes rows until it is full or there are no more. Gives true when it is full.
+    fn take(&mut self, rows: &mut Rows<'_>) -> Result<bool, Error>;
+}
+
+/// The rows of a result, as far as they are not taken yet.
+#[derive(Debug)]
+pub struct Rows<'a> {
+    statement: &'a mut Statement,
+    may_pause: bool,
+}
+
+impl Rows<'_> {
+    /// The statement, for its columns.
+    pub fn statement(&self) -> &Statement {
+        self.statement
+    }
+
+    /// Moves on to the next row, and gives the statement to read it from.
+    pub fn advance(&mut self) -> Result<Option<&Statement>, Error> {
+        match self.statement.step()? {
+            Step::Row => Ok(Some(self.statement)),
+            Step::Done => Ok(None),
+        }
+    }
+
+    /// False where all rows must be taken now: the statement writes, and must not hold the
+    /// database's write lock until somebody has read them.
+    pub fn may_pause(&self) -> bool {
+        self.may_pause
+    }
+}
+
+/// What is known of a statement once it is prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Its id in the session.
+    pub id: StatementId,
+    /// The number of its places for values.
+    pub parameter_count: usize,
+    /// Where the text goes on after it, in bytes.
+    pub tail_offset: usize,
+}
+
+/// What a statement without rows did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Executed {
+    /// The connection's last inserted rowid.
+    pub last_insert_rowid: i64,
+    /// The rows that the last statement to insert, update or delete changed.
+    pub changes: u64,
+}
+
+/// A statement to run: one that is prepared, or text that holds exactly one.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A prepared statement.
+    Prepared(StatementId),
+    /// The text of one statement.
+    Text(String),
+}
+
+/// What preparing does with text behind the first statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// An error.
+    Refuse,
+    /// The caller learns where it begins.
+    Report,
+}
+
+/// How sure a session's reads are that nobody else has written since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// Every read sees all that was acknowledged before it began, by any node.
+    #[default]
+    Linearizable,
+    /// A leader that was deposed and does not know it yet may answer, for as long as its election
+    /// timeout.
+    Leader,
+}
+
+/// A session of one client with one database, on the leader.
+#[derive(Debug)]
+pub struct Session {
+    context: Arc<Context>,
+    consensus: Arc<dyn Consensus>,
+    database: Arc<Database>,
+    cell: Arc<Cell>,
+    speculation: Arc<Speculation>,
+    interrupted: Arc<Notify>,
+    busy_timeout: Duration,
+    consistency: Consistency,
+}
+
+/// Stops what a session is doing, from anywhere.
+#[derive(Clone, Debug)]
+pub struct Interrupter {
+    cell: Arc<Cell>,
+    interrupted: Arc<Notify>,
+}
+
+impl Interrupter {
+    /// Stops the statement that runs or waits for its turn to write, if there is one. One that is
+    /// about to start may slip through: call again until the session's call has returned.
+    pub fn interrupt(&self) {
+        self.cell.interrupt();
+        self.interrupted.notify_waiters();
+    }
+}
+
+/// What an answer may tell of, found out right after SQLite ran.
+enum Seen {
+    /// Nothing of the database.
+    Nothing,
+    /// What was there when the ticket was made; the database was only read.
+    Read(Ticket),
+    /// A transaction of this session, the one of the ticket.
+    Written(Ticket),
+}
+
+impl Session {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        consensus: Arc<dyn Consensus>,
+        database: Arc<Database>,
+        seat: Seat,
+    ) -> Result<Self, Error> {
+        let speculation = seat.speculation.ok_or(Error::NotLeader)?;
+        let busy_timeout = context.options.busy_timeout;
+        Ok(Self {
+            context,
+            consensus,
+            database,
+            cell: seat.cell,
+            speculation,
+            interrupted: Arc::default(),
+            busy_timeout,
+            consistency: Consistency::default(),
+        })
+    }
+
+    /// Sets how long a write waits for its turn.
+    pub fn set_busy_timeout(&mut self, timeout: Duration) {
+        self.busy_timeout = timeout;
+    }
+
+    /// Sets how sure reads are.
+    pub fn set_consistency(&mut self, consistency: Consistency) {
+        self.consistency = consistency;
+    }
+
+    /// A handle that stops what the session is doing.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter { cell: self.cell.clone(), interrupted: self.interrupted.clone() }
+    }
+
+    /// True once the session has lost its connection for good: this node lost the lead.
+    pub fn is_over(&self) -> bool {
+        self.cell.is_revoked()
+    }
+
+    /// The error of a session that is over.
+    fn over(&self) -> Error {
+        let leading = self.context.leading_term() == Some(self.speculation.id.term);
+        if leading { Error::SessionEnded } else { Error::NotLeader }
+    }
+
+    /// Waits until it is certain that what was seen stands. See the module.
+    async fn conclude<T>(&self, result: Result<T, Error>, seen: Seen) -> Result<T, Error> {
+        if self.context.faults.skip_commit_wait {
+            return result;
+        }
+        let deadline = Instant::now() + self.context.options.commit_timeout;
+        match seen {
+            Seen::Nothing => result,
+            Seen::Written(ticket) => {
+                ticket.settled(deadline).await?;
+                result
+            }
+            Seen::Read(ticket) => {
+                // A read has no outcome that could be unknown: it just has no answer.
+                ticket.settled(deadline).await.map_err(|_| Error::NotLeader)?;
+                if self.consistency == Consistency::Linearizable {
+                    let confirmed = self.consensus.confirm_leadership(ticket.speculation.id.term);
+                    match tokio::time::timeout_at(deadline, confirmed).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) | Err(_) => return Err(Error::NotLeader),
+                    }
+                }
+                result
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.cell.abandon();
+    }
+}
