@@ -26,9 +26,6 @@ const REFUSED: [&str; 7] = [
     "hard_heap_limit",
 ];
 
-/// The action code of an ATTACH whose file name is an expression.
-const SQLITE_ATTACH: i32 = 24;
-
 /// Why the last statement was refused, for a better message than SQLite's "not authorized".
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Refusals(Arc<Mutex<Option<String>>>);
@@ -62,13 +59,6 @@ fn reason(action: &AuthAction<'_>) -> Option<String> {
             } else {
                 None
             }
-        }
-        // VACUUM attaches a nameless temporary database; VACUUM INTO and ATTACH name a file.
-        AuthAction::Attach { filename } if !filename.is_empty() => {
-            Some("other files cannot be attached or written".to_owned())
-        }
-        AuthAction::Unknown { code: SQLITE_ATTACH, .. } => {
-            Some("the file to attach must be spelled out".to_owned())
         }
         AuthAction::Function { function_name: name }
             if name.eq_ignore_ascii_case("load_extension") =>

@@ -125,6 +125,12 @@ impl Engine {
         image.unwrap_or(Err(Error::NotLeader))
     }
 
+    /// Replaces the content of the database `name` by that of the SQLite file at `path`, in one
+    /// transaction. Leader only.
+    pub async fn import(&self, name: &str, path: PathBuf) -> Result<(), Error> {
+        self.open_session(name).await?.import(path).await
+    }
+
     /// The databases that hold anything, by name.
     pub fn databases(&self) -> Vec<DatabaseStatus> {
         let databases = self.shared.databases.lock();

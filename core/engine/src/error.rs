@@ -49,6 +49,9 @@ pub enum Error {
         /// How many places the statement has.
         taken: usize,
     },
+    /// A file cannot become a database.
+    #[error("the file cannot be imported: {0}")]
+    Import(String),
     /// No database has this name.
     #[error("database does not exist")]
     NoDatabase,
@@ -79,7 +82,7 @@ impl Error {
             Self::Interrupted => 9,
             Self::NoStatement | Self::SessionEnded => 12,
             Self::NoCursor | Self::EmptyStatement => 21,
-            Self::StatementTail | Self::RowsYielded | Self::Name { .. } => 1,
+            Self::StatementTail | Self::RowsYielded | Self::Name { .. } | Self::Import(_) => 1,
             Self::TooManyParameters { .. } => 25,
             Self::NoDatabase => 1002,
             Self::Io(_) => 10,

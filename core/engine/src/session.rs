@@ -5,6 +5,7 @@
 //! for what was only read, until it is certain that this node still led after it was read. Errors
 //! and empty results are concluded like all others.
 
+mod import;
 mod run;
 mod script;
 

@@ -51,12 +51,14 @@ async fn no_answer_tells_of_what_is_not_committed() {
     let mut writer = leader.engine.open_session("app").await.unwrap();
     let mut reader = leader.engine.open_session("app").await.unwrap();
     let mut rival = leader.engine.open_session("app").await.unwrap();
-    let held = tape.last_index() + 1;
+    // A commit shows right after it was captured: certainly once the next one is.
+    let held = tape.last_index() + 2;
     let insert = "INSERT INTO t VALUES (1, 'x')";
-    let written = tokio::spawn(async move { writer.execute_script(insert.to_owned(), ()).await });
+    let script = format!("{insert}; INSERT INTO t VALUES (2, 'y')");
+    let written = tokio::spawn(async move { writer.execute_script(script, ()).await });
     tape.wait_for(held).await;
     // The row is in SQLite now. Nobody may hear of it: not a reader, nor one who collides with it.
-    let read = tokio::spawn(async move { query(&mut reader, "SELECT a FROM t").await });
+    let read = tokio::spawn(async move { query(&mut reader, "SELECT a FROM t WHERE a = 1").await });
     let collided = tokio::spawn(async move { rival.execute_script(insert.to_owned(), ()).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!written.is_finished() && !read.is_finished() && !collided.is_finished());

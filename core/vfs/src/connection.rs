@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libsqlite3_sys as ffi;
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{MAIN_DB, OpenFlags, TransactionState};
@@ -222,6 +223,20 @@ impl Connection {
     pub fn rusqlite(&self) -> &rusqlite::Connection {
         &self.sqlite
     }
+
+    /// Replaces the main schema by that of `source`, which must have pages of the same size, in
+    /// one transaction.
+    ///
+    /// # Errors
+    /// SQLite's; nothing was changed then.
+    pub fn restore(&mut self, source: &rusqlite::Connection) -> Result<(), SqliteError> {
+        // The connection itself is not lent out: somebody could put another in its place, under
+        // the statements.
+        match Backup::new(source, &mut self.sqlite)?.step(-1)? {
+            StepResult::Done => Ok(()),
+            _ => Err(SqliteError::new(ffi::SQLITE_BUSY, "database is locked")),
+        }
+    }
 }
 
 impl fmt::Debug for Connection {
@@ -241,6 +256,8 @@ fn confine(context: &AuthContext<'_>) -> Authorization {
         AuthAction::Attach { filename } if !matches!(filename, "" | ":memory:") => {
             Authorization::Deny
         }
+        // A name that is computed is not known before it is opened.
+        AuthAction::Unknown { code: ffi::SQLITE_ATTACH, .. } => Authorization::Deny,
         _ => Authorization::Allow,
     }
 }
