@@ -73,7 +73,7 @@ impl OwnedStatement {
                 connection,
                 start,
                 length,
-                ffi::SQLITE_PREPARE_PERSISTENT as u32,
+                ffi::SQLITE_PREPARE_PERSISTENT,
                 &raw mut raw,
                 &raw mut tail,
             )
