@@ -15,7 +15,7 @@ use crate::options::{Backend, OpenError, Options, Recovered};
 use crate::pool::Pool;
 use crate::recovery::{Recovery, Refused, Used};
 use crate::segment::{Segment, is_unfinished, rewrite, segment_sequence, unfinished_name};
-use crate::shared::{Inner, Shared};
+use crate::shared::{Failure, Inner, Shared};
 use crate::writer::{Live, Resume, Writer};
 
 /// A log whose writer runs.
@@ -254,9 +254,19 @@ struct Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.shared.inner.lock().closed = true;
+        let mut inner = self.shared.inner.lock();
+        inner.closed = true;
+        let unanswered = std::mem::take(&mut inner.queue);
+        drop(inner);
+        drop(unanswered);
         self.lock = None;
-        self.shared.progress.send_modify(|progress| progress.stopped = true);
+        self.shared.progress.send_modify(|progress| {
+            progress.stopped = true;
+            if std::thread::panicking() && progress.failure.is_none() {
+                let error = std::io::Error::other("a completion panicked");
+                progress.failure = Some(Failure::new(&error));
+            }
+        });
     }
 }
 
