@@ -8,10 +8,9 @@ impl Shared {
     pub fn apply(&self, pages: &[(u32, Page)], page_count: u32) -> Result<WalPosition, WalError> {
         check(pages, page_count)?;
         let mut writer = self.lock_writer()?;
-        if let Some(locks) = writer.table() {
-            self.restart(locks);
-        }
+        let dropped = writer.table().and_then(|locks| self.restart(locks));
         writer.release_table();
+        drop(dropped);
 
         let mut header = self.index.header();
         let first = header.last_frame + 1;

@@ -63,7 +63,8 @@ impl Shared {
         // (5)
         self.index.set_backfilled(batch.last_frame);
         drop(file);
-        self.give_back(&self.locks.lock());
+        let images = self.give_back(&self.locks.lock());
+        drop(images);
         Ok(self.checkpointed())
     }
 

@@ -9,7 +9,7 @@ use dqlite_env::File;
 use crate::checkpoint::Checkpoint;
 use crate::connection::{ConnectOptions, Connection};
 use crate::error::{SqliteError, WalError};
-use crate::first_page::FIRST_PAGE;
+use crate::first_page::{self, FIRST_PAGE};
 use crate::registry;
 use crate::shared::Shared;
 use crate::sys;
@@ -28,19 +28,17 @@ impl Database {
     pub const FIRST_PAGE: [u8; PAGE_BYTES] = FIRST_PAGE;
 
     /// Opens the database in `file`, with an empty WAL. An empty file gets the first page, which
-    /// is durable when this returns.
+    /// is durable when this returns; one where a crash tore it gets it again.
     ///
     /// Commits of this node's connections go to `sink`. The caller keeps others from the file, by
     /// [`File::lock_database`].
     ///
     /// # Errors
-    /// Those of the file, and of SQLite when it cannot be set up.
+    /// Those of the file, `InvalidData` when it is not a database of 4096-byte pages in WAL mode,
+    /// and SQLite's when it cannot be set up.
     pub fn open(file: Arc<dyn File>, sink: Arc<dyn CommitSink>) -> io::Result<Self> {
         sys::register().map_err(io::Error::other)?;
-        if file.is_empty()? {
-            file.write_all_at(&FIRST_PAGE, 0)?;
-            file.sync_all()?;
-        }
+        first_page::ensure(&*file)?;
         let page_count = u32::try_from(file.len()?.div_ceil(PAGE_BYTES as u64))
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is too large"))?;
         let shared = Arc::new(Shared::new(registry::new_name(), file, sink, page_count));
@@ -103,10 +101,10 @@ impl Database {
     /// Begins the WAL anew if all its frames are in the file, no reader needs it and no local
     /// write transaction is open, and tells whether it did. To be called with nothing speculative.
     pub fn restart(&self) -> bool {
-        match self.shared.lock_writer() {
-            Ok(writer) => writer.table().is_some_and(|locks| self.shared.restart(locks)),
-            Err(_) => false,
-        }
+        let Ok(writer) = self.shared.lock_writer() else { return false };
+        let dropped = writer.table().and_then(|locks| self.shared.restart(locks));
+        drop(writer);
+        dropped.is_some()
     }
 
     /// The end of the WAL: what new connections see.

@@ -5,6 +5,10 @@
 //! empty schema, WAL mode, 4096-byte pages, UTF-8.
 //! <https://www.sqlite.org/fileformat2.html#the_database_header>
 
+use std::io;
+
+use dqlite_env::File;
+
 use crate::PAGE_BYTES;
 
 /// The version of SQLite that the page names as its last writer. Part of the constant: it does not
@@ -12,6 +16,27 @@ use crate::PAGE_BYTES;
 const WRITER_VERSION: u32 = 3_054_001;
 
 pub(crate) const FIRST_PAGE: [u8; PAGE_BYTES] = first_page();
+
+/// The part of the page that tells what kind of file it begins: magic, page size, WAL mode.
+const KIND_BYTES: usize = 20;
+
+/// Gives a new file its first page, durably, and refuses a file of another kind.
+pub(crate) fn ensure(file: &dyn File) -> io::Result<()> {
+    let mut kind = [0; KIND_BYTES];
+    file.read_at(&mut kind, 0)?;
+    // The page is durable before anything is built on it: where it is torn, there is nothing yet.
+    if file.len()? < PAGE_BYTES as u64 || kind == [0; KIND_BYTES] {
+        file.write_all_at(&FIRST_PAGE, 0)?;
+        return file.sync_all();
+    }
+    if kind != FIRST_PAGE[..KIND_BYTES] {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not a database of 4096-byte pages in WAL mode",
+        ));
+    }
+    Ok(())
+}
 
 const fn first_page() -> [u8; PAGE_BYTES] {
     let mut page = [0; PAGE_BYTES];

@@ -6,6 +6,8 @@
 //!    recovers, for it cannot tell committed frames from speculative ones.
 //! 3. A reader of the WAL looks at no frame up to its *floor*: what was in the database file when
 //!    it took its lock.
+//! 4. The write lock is held for a transaction by a connection that reads already. One that does
+//!    not takes a second look at a header that it saw torn, and lets go at once; so do we.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,6 +20,8 @@ pub(crate) const RECOVER: usize = 2;
 pub(crate) const READ_FILE: usize = 3;
 /// Held shared by readers of the WAL, one slot for each read mark but the first.
 pub(crate) const READ_WAL: Range<usize> = 4..SLOTS;
+/// Held shared by readers of any kind.
+const READERS: Range<usize> = READ_FILE..SLOTS;
 
 /// One connection's hold on the locks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +41,8 @@ struct Holdings {
     shared: u8,
     exclusive: u8,
     floor: u32,
+    /// The write lock is held for a transaction (4).
+    in_transaction: bool,
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +106,11 @@ impl Locks {
         if slots.clone().any(|slot| !self.is_free(slot)) {
             return Err(Held);
         }
-        self.handles.entry(handle).or_default().exclusive |= mask(&slots);
+        let holdings = self.handles.entry(handle).or_default();
+        holdings.exclusive |= mask(&slots);
+        if slots.contains(&WRITE) {
+            holdings.in_transaction = holdings.shared & mask(&READERS) != 0;
+        }
         self.exclusive[slots].fill(true);
         Ok(())
     }
@@ -137,13 +147,18 @@ impl Locks {
         self.handles.get(&handle).is_some_and(|holdings| holdings.exclusive & bit(slot) != 0)
     }
 
-    /// True when the write lock is held by a connection in a transaction, not by one that takes a
-    /// second look at a header that it saw torn: that one does not hold a read lock yet.
-    pub fn writer_in_transaction(&self) -> bool {
-        let readers = mask(&(READ_FILE..SLOTS));
-        self.handles
-            .values()
-            .any(|holdings| holdings.exclusive & bit(WRITE) != 0 && holdings.shared & readers != 0)
+    /// True when the write lock is held, and not for a transaction (4): it comes free by itself.
+    pub fn write_lock_is_passing(&self) -> bool {
+        self.exclusive[WRITE]
+            && self
+                .handles
+                .values()
+                .any(|holdings| holdings.exclusive & bit(WRITE) != 0 && !holdings.in_transaction)
+    }
+
+    /// True when `handle` reads, from the file or from the WAL.
+    pub fn is_reader(&self, handle: HandleId) -> bool {
+        self.handles.get(&handle).is_some_and(|holdings| holdings.shared & mask(&READERS) != 0)
     }
 
     /// The lowest floor of all readers of the WAL (3).
@@ -210,9 +225,15 @@ mod tests {
     fn a_second_look_at_the_header_is_no_transaction() {
         let mut locks = Locks::default();
         let a = locks.open();
+        assert!(!locks.write_lock_is_passing(), "nobody has it");
         locks.lock_exclusive(a, WRITE..WRITE + 1).unwrap();
-        assert!(!locks.writer_in_transaction());
-        locks.lock_shared(a, 4..5, 0).unwrap();
-        assert!(locks.writer_in_transaction());
+        assert!(locks.write_lock_is_passing());
+        locks.unlock_exclusive(a, WRITE..WRITE + 1);
+        locks.lock_shared(a, READ_FILE..READ_FILE + 1, 0).unwrap();
+        locks.lock_exclusive(a, WRITE..WRITE + 1).unwrap();
+        assert!(!locks.write_lock_is_passing());
+        // When it restarts the WAL, a writer reads nothing for a moment.
+        locks.unlock_shared(a, READ_FILE..READ_FILE + 1);
+        assert!(!locks.write_lock_is_passing());
     }
 }

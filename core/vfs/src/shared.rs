@@ -7,6 +7,7 @@
 //!    SQLite, or, should SQLite fail in between, here.
 //! 4. A restart of the WAL, by SQLite or by us, happens while nobody reads from it and all its
 //!    frames are in the file; the generation goes up before anybody can write into the new one.
+//! 5. Memory is freed under no lock: what goes is handed to the caller, to drop when it is free.
 
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use crate::error::WalError;
 use crate::locks::{HandleId, Locks, WRITE};
 use crate::registry;
-use crate::transaction::{CommitSink, Refused, WalPosition};
-use crate::wal::Wal;
+use crate::transaction::{CommitSink, Page, Refused, WalPosition};
+use crate::wal::{Frame, Wal};
 use crate::wal_index::{Header, WalIndex};
 
 /// The WAL's frames, with what SQLite's own structures do not tell.
@@ -109,20 +110,18 @@ impl Shared {
     }
 
     /// The holder of the write lock is about to let it go (2), (3).
-    pub fn writer_leaves(&self) {
+    pub fn writer_leaves(&self) -> Vec<Frame> {
         let mut header = self.index.header();
         let mut frames = self.frames.write();
         let captured = std::mem::take(&mut frames.captured);
         if captured > header.last_frame {
             self.publish_frames(&frames.wal, captured, &mut header);
         }
-        let dropped = if frames.wal.len() > header.last_frame {
+        if frames.wal.len() > header.last_frame {
             frames.wal.truncate(header.last_frame)
         } else {
             Vec::new()
-        };
-        drop(frames);
-        drop(dropped);
+        }
     }
 
     /// Enters the frames after the header's last one, up to `last`, and publishes them.
@@ -139,24 +138,24 @@ impl Shared {
     }
 
     /// SQLite, which holds all locks of the WAL's readers, may have restarted the WAL (4).
-    pub fn restarted_by_sqlite(&self) {
+    pub fn restarted_by_sqlite(&self) -> Vec<Frame> {
         let header = self.index.header();
         let mut frames = self.frames.write();
         if header.last_frame == 0 && header.salt != frames.first_salt {
             frames.begin_generation(&header);
-            let dropped = frames.wal.clear();
-            drop(frames);
-            drop(dropped);
+            frames.wal.clear()
+        } else {
+            Vec::new()
         }
     }
 
     /// Restarts the WAL when all its frames are in the file and nobody reads from it. The caller
-    /// holds the write lock.
-    pub fn restart(&self, locks: &MutexGuard<'_, Locks>) -> bool {
+    /// holds the write lock. `None` when that cannot be.
+    pub fn restart(&self, locks: &MutexGuard<'_, Locks>) -> Option<Vec<Frame>> {
         let mut header = self.index.header();
         let complete = header.last_frame > 0 && self.index.backfilled() == header.last_frame;
         if !complete || !locks.no_wal_reader() {
-            return false;
+            return None;
         }
         let mut frames = self.frames.write();
         header.last_frame = 0;
@@ -164,19 +163,17 @@ impl Shared {
         header.salt[0] = header.salt[0].wrapping_add(1);
         frames.begin_generation(&header);
         self.index.reset(&header);
-        let dropped = frames.wal.clear();
-        drop(frames);
-        drop(dropped);
-        true
+        Some(frames.wal.clear())
     }
 
     /// Gives back the images of frames that are in the file and that no reader can need.
-    pub fn give_back(&self, locks: &MutexGuard<'_, Locks>) {
+    pub fn give_back(&self, locks: &MutexGuard<'_, Locks>) -> Vec<Page> {
         let backfilled = self.index.backfilled();
         let last = locks.lowest_floor().map_or(backfilled, |floor| floor.min(backfilled));
         if self.frames.read().wal.can_give_back(last) {
-            let images = self.frames.write().wal.give_back(last);
-            drop(images);
+            self.frames.write().wal.give_back(last)
+        } else {
+            Vec::new()
         }
     }
 
@@ -184,12 +181,17 @@ impl Shared {
     pub fn lock_writer(&self) -> Result<WriterLock<'_>, WalError> {
         let mut locks = self.locks.lock();
         while locks.lock_exclusive(HandleId::OWN, WRITE..WRITE + 1).is_err() {
-            if locks.writer_in_transaction() {
+            if !locks.write_lock_is_passing() {
                 return Err(WalError::WriterActive);
             }
-            self.writer_left.wait(&mut locks);
+            self.wait_for_writer(&mut locks);
         }
         Ok(WriterLock { shared: self, locks: Some(locks) })
+    }
+
+    /// Waits until somebody lets the write lock go.
+    pub fn wait_for_writer(&self, locks: &mut MutexGuard<'_, Locks>) {
+        self.writer_left.wait(locks);
     }
 
     /// Somebody let the write lock go.

@@ -44,6 +44,7 @@ impl Shared {
             self.index.set_mark(mark, MARK_UNUSED);
         }
         drop(frames);
+        drop(locks);
         drop(dropped);
         Ok(())
     }

@@ -174,7 +174,7 @@ impl WalIndex {
         let last = Place::of(last_frame);
         (0..=last.block).rev().find_map(|block| {
             let index = self.block(block)?.find(block, page)?;
-            (1..=last_frame).find(|frame| Place::of(*frame) == Place { block, index })
+            Some(Place { block, index }.frame())
         })
     }
 }

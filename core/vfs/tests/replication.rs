@@ -2,9 +2,12 @@
 
 mod support;
 
+use std::io::ErrorKind;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dqlite_vfs::{PAGE_BYTES, TransactionState, WalError, WalPosition};
+use dqlite_env::{FileSystem, OpenMode, RealFiles};
+use dqlite_vfs::{Database, PAGE_BYTES, TransactionState, WalError, WalPosition};
 use support::*;
 
 fn pair() -> (Node, Node) {
@@ -46,6 +49,30 @@ fn plain_sqlite_reads_the_first_page_and_the_checkpointed_file() {
     let plain = rusqlite::Connection::open(&path).unwrap();
     let count: i64 = plain.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
     assert_eq!(count, 500);
+}
+
+#[test]
+fn a_torn_first_page_is_written_again_and_other_files_are_refused() {
+    let open = |content: &[u8]| {
+        let dir = tempfile::tempdir().unwrap();
+        let file = RealFiles.open(&dir.path().join("db"), OpenMode::New).unwrap();
+        file.write_all_at(content, 0).unwrap();
+        let opened = Database::open(file.clone(), Arc::new(Queue::default()));
+        opened.map(|_| file.len().unwrap()).map_err(|error| error.kind())
+    };
+    let page = Database::FIRST_PAGE;
+    assert_eq!(open(&page[..512]), Ok(4096));
+    assert_eq!(open(&[0; PAGE_BYTES]), Ok(4096));
+    assert_eq!(open(&page), Ok(4096));
+    let changed = |offset: usize, value: u8| {
+        let mut page = page;
+        page[offset] = value;
+        open(&page)
+    };
+    // Another page size, the rollback journal, no database.
+    for (offset, value) in [(16, 2), (18, 1), (19, 1), (0, b'x')] {
+        assert_eq!(changed(offset, value), Err(ErrorKind::InvalidData), "offset {offset}");
+    }
 }
 
 #[test]

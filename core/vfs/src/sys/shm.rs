@@ -85,6 +85,11 @@ impl Shared {
         let taken = if shared {
             locks.lock_shared(id, slots, self.index.backfilled())
         } else {
+            // SQLite would have the writer fail, or ask its busy handler.
+            let begins = slots.contains(&WRITE) && locks.is_reader(id);
+            while begins && locks.write_lock_is_passing() {
+                self.wait_for_writer(&mut locks);
+            }
             locks.lock_exclusive(id, slots)
         };
         if taken.is_ok() { ffi::SQLITE_OK } else { ffi::SQLITE_BUSY }
@@ -94,23 +99,22 @@ impl Shared {
         let mut locks = self.locks.lock();
         let reader_leaves = slots.end > READ_WAL.start;
         locks.unlock_shared(id, slots);
-        if reader_leaves {
-            self.give_back(&locks);
-        }
+        let images = if reader_leaves { self.give_back(&locks) } else { Vec::new() };
+        drop(locks);
+        drop(images);
     }
 
     fn unlock_exclusive(&self, id: HandleId, slots: Range<usize>) {
         let mut locks = self.locks.lock();
         let writer_leaves = slots.contains(&WRITE) && locks.holds_exclusive(id, WRITE);
-        if writer_leaves {
-            self.writer_leaves();
-        }
-        if READ_WAL.into_iter().all(|slot| slots.contains(&slot) && locks.holds_exclusive(id, slot))
-        {
-            self.restarted_by_sqlite();
-        }
+        let left = if writer_leaves { self.writer_leaves() } else { Vec::new() };
+        let all_readers = READ_WAL
+            .into_iter()
+            .all(|slot| slots.contains(&slot) && locks.holds_exclusive(id, slot));
+        let restarted = if all_readers { self.restarted_by_sqlite() } else { Vec::new() };
         locks.unlock_exclusive(id, slots);
         drop(locks);
+        drop((left, restarted));
         if writer_leaves {
             self.writer_left();
         }

@@ -39,6 +39,11 @@ impl Place {
         Self { block, index: shifted % PAGES - head + 1 }
     }
 
+    #[cfg(test)]
+    pub fn frame(self) -> u32 {
+        (self.block * PAGES + self.word() + 1 - HEAD_WORDS) as u32
+    }
+
     /// The word of the block's page array that holds the entry.
     fn word(self) -> usize {
         let head = if self.block == 0 { HEAD_WORDS } else { 0 };

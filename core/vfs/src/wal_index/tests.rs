@@ -51,6 +51,9 @@ fn frames_have_their_places() {
     assert_eq!(place(FIRST_BLOCK + 1), Place { block: 1, index: 1 });
     assert_eq!(place(FIRST_BLOCK + LATER_BLOCK), Place { block: 1, index: 4096 });
     assert_eq!(place(FIRST_BLOCK + LATER_BLOCK + 1), Place { block: 2, index: 1 });
+    for frame in [1, 2, FIRST_BLOCK, FIRST_BLOCK + 1, 3 * LATER_BLOCK, u32::MAX] {
+        assert_eq!(place(frame).frame(), frame);
+    }
 }
 
 #[test]
@@ -84,7 +87,8 @@ fn leftovers_go_when_their_place_is_taken() {
     index.append(leftovers.start, leftovers.clone().map(|_| 7));
     // The writer gave up; the next one takes the same frames, over the end of the block.
     index.append(leftovers.start, leftovers.clone().map(|frame| frame + 1000));
-    for frame in 1..leftovers.end {
+    let first = if cfg!(miri) { leftovers.start - 10 } else { 1 };
+    for frame in first..leftovers.end {
         assert_eq!(index.find(frame + 1000, leftovers.end - 1), Some(frame));
     }
     assert_eq!(index.find(7, leftovers.end - 1), None);
