@@ -4,6 +4,8 @@
 //! [`inline::run`] as a task, over the files of the environment.
 
 pub mod inline;
+#[cfg(test)]
+mod tests;
 pub mod threads;
 #[cfg(target_os = "linux")]
 pub mod uring;

@@ -4,8 +4,8 @@ use crate::buffer::Buffer;
 use crate::entry::{Entry, EntryKind, Position, Vote};
 use crate::format::{
     BATCH_HEADER_BYTES, BatchHeader, FLAG_FIRST, KIND_OPENING, KIND_PURGE, KIND_TRUNCATE,
-    KIND_VOTE, OPENING_BYTES, Opening, RECORD_ALIGN, RECORD_HEADER_BYTES, RecordHeader,
-    entry_kind_byte,
+    KIND_VOTE, OPENING_BYTES, Opening, RECORD_ALIGN, RECORD_HEADER_BYTES, RecordHeader, Seed,
+    SegmentHeader, entry_kind_byte,
 };
 
 /// What a batch is made of.
@@ -79,19 +79,18 @@ pub fn batch_bytes<'a>(records: impl IntoIterator<Item = &'a Record>) -> usize {
 pub fn encode_batch(
     buffer: &mut Buffer,
     mut header: BatchHeader,
-    salt: u64,
-    block_bytes: usize,
+    segment: &SegmentHeader,
     records: &[Record],
 ) -> (u32, Vec<Span>) {
     let length = batch_bytes(records);
-    buffer.reset(length.next_multiple_of(block_bytes));
+    buffer.reset(length.next_multiple_of(segment.block_bytes));
     buffer.zeros(BATCH_HEADER_BYTES);
     let spans = records.iter().map(|record| record.encode(buffer)).collect();
     debug_assert_eq!(buffer.len(), length);
     header.length = length as u32;
     header.record_count = records.len() as u32;
-    let crc = header.seal(buffer.bytes_mut(), salt);
-    buffer.pad(block_bytes);
+    let crc = header.seal(buffer.bytes_mut(), &segment.seed());
+    buffer.pad(segment.block_bytes);
     (crc, spans)
 }
 
@@ -116,8 +115,8 @@ pub struct Batch {
 impl Batch {
     /// The batch at the beginning of `bytes`, if every checksum is right and every record known.
     /// Spans count from the beginning of `bytes`.
-    pub fn decode(bytes: &[u8], salt: u64) -> Option<Self> {
-        let (header, crc) = BatchHeader::verify(bytes, salt)?;
+    pub fn decode(bytes: &[u8], seed: &Seed) -> Option<Self> {
+        let (header, crc) = BatchHeader::verify(bytes, seed)?;
         let bytes = &bytes[..header.length as usize];
         let mut records = Vec::new();
         let mut offset = BATCH_HEADER_BYTES;
@@ -127,8 +126,11 @@ impl Batch {
             records.push(found(&record, Span { offset, length }, bytes)?);
             offset = (offset + length).next_multiple_of(RECORD_ALIGN);
         }
-        (offset == bytes.len() && records.len() == header.record_count as usize)
-            .then_some(Self { header, crc, records })
+        (offset == bytes.len() && records.len() == header.record_count as usize).then_some(Self {
+            header,
+            crc,
+            records,
+        })
     }
 }
 

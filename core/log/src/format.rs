@@ -84,9 +84,13 @@ pub struct SegmentHeader {
     pub block_bytes: usize,
     /// The segment's number, also in the file's name.
     pub sequence: u64,
-    /// Random, and part of every batch's checksum: bytes of the file's earlier life never pass.
+    /// Random.
     pub salt: u64,
 }
+
+/// What the checksum of every batch of a segment begins with, so that bytes of the file's earlier
+/// life never pass: the salt, and the sequence lest randomness repeats itself.
+pub type Seed = [u8; 16];
 
 /// Why a block is not a segment header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +102,13 @@ pub enum BadHeader {
 }
 
 impl SegmentHeader {
+    pub fn seed(&self) -> Seed {
+        let mut seed = [0; 16];
+        put(&mut seed, 0, &self.salt.to_le_bytes());
+        put(&mut seed, 8, &self.sequence.to_le_bytes());
+        seed
+    }
+
     pub fn encode(&self) -> Vec<u8> {
         let mut block = vec![0; self.block_bytes];
         put(&mut block, 0, &SEGMENT_MAGIC);
@@ -153,7 +164,7 @@ const BATCH_HAS_COMMITTED: u32 = 1;
 impl BatchHeader {
     /// Fills the header in at the beginning of `batch`, whose records are in place, and gives the
     /// checksum.
-    pub fn seal(&self, batch: &mut [u8], salt: u64) -> u32 {
+    pub fn seal(&self, batch: &mut [u8], seed: &Seed) -> u32 {
         debug_assert_eq!(batch.len(), self.length as usize);
         let flags = if self.committed.is_some() { BATCH_HAS_COMMITTED } else { 0 };
         put(batch, 0, &BATCH_MAGIC);
@@ -164,7 +175,7 @@ impl BatchHeader {
         put(batch, 24, &self.sequence.to_le_bytes());
         put(batch, 32, &self.durable.to_le_bytes());
         put_position(batch, 40, self.committed.unwrap_or_default());
-        let crc = crc32c([&salt.to_le_bytes()[..], &batch[8..]]);
+        let crc = crc32c([&seed[..], &batch[8..]]);
         put(batch, 4, &crc.to_le_bytes());
         crc
     }
@@ -189,10 +200,10 @@ impl BatchHeader {
     }
 
     /// The header of a batch whose checksum is right, and that checksum.
-    pub fn verify(bytes: &[u8], salt: u64) -> Option<(Self, u32)> {
+    pub fn verify(bytes: &[u8], seed: &Seed) -> Option<(Self, u32)> {
         let (header, crc) = Self::peek(bytes)?;
         let covered = &bytes[8..header.length as usize];
-        (crc32c([&salt.to_le_bytes()[..], covered]) == crc).then_some((header, crc))
+        (crc32c([&seed[..], covered]) == crc).then_some((header, crc))
     }
 }
 

@@ -73,10 +73,9 @@ impl Index {
     pub fn last(&self) -> Option<Position> {
         match self.slots.back() {
             None => self.base,
-            Some(slot) => Some(Position {
-                term: slot.term,
-                index: self.first + self.slots.len() as u64 - 1,
-            }),
+            Some(slot) => {
+                Some(Position { term: slot.term, index: self.first + self.slots.len() as u64 - 1 })
+            }
         }
     }
 

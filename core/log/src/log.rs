@@ -289,6 +289,10 @@ fn failure(progress: &Progress) -> io::Error {
 impl std::fmt::Debug for Log {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = self.state();
-        formatter.debug_struct("Log").field("backend", &self.backend()).field("state", &state).finish()
+        formatter
+            .debug_struct("Log")
+            .field("backend", &self.backend())
+            .field("state", &state)
+            .finish()
     }
 }

@@ -271,12 +271,7 @@ impl Drop for Ending {
 }
 
 /// Starts the writer.
-pub fn start(
-    env: &Env,
-    ground: Ground,
-    driver: Driver,
-    options: &Options,
-) -> io::Result<Opened> {
+pub fn start(env: &Env, ground: Ground, driver: Driver, options: &Options) -> io::Result<Opened> {
     let Ground { lock, shared, mut writer, recovered } = ground;
     let ending = Ending { shared: shared.clone(), lock };
     let backend = match driver {

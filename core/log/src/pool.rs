@@ -105,7 +105,8 @@ impl Pool {
     /// True when `work_off` has something to do.
     pub fn has_work(&self) -> bool {
         let state = self.state.lock();
-        state.ready.len() < self.spare_segments || state.purged.len() > self.spare_segments
+        !state.stopping
+            && (state.ready.len() < self.spare_segments || state.purged.len() > self.spare_segments)
     }
 
     /// Fills the supply up and removes what is too much.
@@ -163,7 +164,7 @@ impl Pool {
         std::thread::Builder::new().name("log-segments".to_owned()).spawn(move || pool.run())
     }
 
-    /// Ends that thread.
+    /// Ends that thread, and all work ahead of need.
     pub fn stop(&self) {
         self.state.lock().stopping = true;
         self.changed.notify_all();

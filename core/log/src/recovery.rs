@@ -119,12 +119,7 @@ impl Recovery {
     }
 
     /// (1) Compares the first batch of a segment with what came before.
-    fn begin(
-        &mut self,
-        name: &str,
-        header: SegmentHeader,
-        batch: &Batch,
-    ) -> Result<(), Refused> {
+    fn begin(&mut self, name: &str, header: SegmentHeader, batch: &Batch) -> Result<(), Refused> {
         let Some(Found::Opening(opening)) = batch.records.first().copied() else {
             return Err(self.refuse(name, 0, "the segment does not open with its state"));
         };
@@ -212,7 +207,7 @@ impl Recovery {
             used.end = end.offset as u64;
         }
         // Of several segments without batches the first one is where something should stand.
-        if !empty || end.proven_damage || self.stop.as_ref().is_none_or(|stop| !stop.empty) {
+        if !empty || self.stop.as_ref().is_none_or(|stop| !stop.empty && !stop.proven) {
             let reason = match end.proven_damage {
                 true => "a batch that was durable is bad",
                 false => "a batch is bad or missing, and later segments go on",

@@ -46,7 +46,7 @@ impl<'a> SegmentReader<'a> {
     pub fn next_batch(&mut self) -> Result<(usize, Batch), End> {
         let offset = self.offset;
         let rest = self.bytes.get(offset..).unwrap_or_default();
-        let Some(batch) = Batch::decode(rest, self.header.salt).filter(|batch| self.fits(batch))
+        let Some(batch) = Batch::decode(rest, &self.header.seed()).filter(|batch| self.fits(batch))
         else {
             return Err(self.end(rest));
         };
@@ -75,7 +75,7 @@ impl<'a> SegmentReader<'a> {
             && Some(crate::format::u64_at(rest, 24)) == self.link.sequence.checked_add(1);
         let claimed = if torn { crate::format::u32_at(rest, 8) as usize } else { 0 };
         let proven_damage = (block..rest.len()).step_by(block).any(|offset| {
-            BatchHeader::verify(&rest[offset..], self.header.salt)
+            BatchHeader::verify(&rest[offset..], &self.header.seed())
                 .is_some_and(|(header, _)| header.durable > self.link.sequence)
         });
         End { offset: self.offset, torn_bytes: claimed.min(rest.len()), proven_damage }

@@ -15,7 +15,10 @@ use crate::segment::Segment;
 /// A request to the writer. The index changed with it, under one lock: queue and index agree.
 pub enum Command {
     /// Entries with their serial numbers in the index.
-    Append { entries: VecDeque<(u64, Entry)>, done: Completion },
+    Append {
+        entries: VecDeque<(u64, Entry)>,
+        done: Completion,
+    },
     Vote(Vote, Completion),
     Truncate(Option<Position>, Completion),
     Purge(Position),

@@ -243,13 +243,7 @@ impl Writer {
         };
         let mut buffer = self.buffers.pop().unwrap_or_default();
         let segment_header = segment.header;
-        let (crc, spans) = encode_batch(
-            &mut buffer,
-            header,
-            segment_header.salt,
-            segment_header.block_bytes,
-            &records,
-        );
+        let (crc, spans) = encode_batch(&mut buffer, header, &segment_header, &records);
         self.link = Link { sequence: number, crc };
         let mut inner = self.shared.inner.lock();
         for ((record, serial), span) in records.iter().zip(serials).zip(spans) {
@@ -337,6 +331,7 @@ impl Writer {
         tracing::error!(%error, "the log has failed");
         let failure = Failure::new(error);
         self.failure = Some(failure.clone());
+        self.pool.stop();
         self.shared.progress.send_modify(|progress| progress.failure = Some(failure));
     }
 

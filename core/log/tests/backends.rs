@@ -58,8 +58,11 @@ async fn an_entry_larger_than_a_segment_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let options = Options { batch_bytes_max: 8 << 10, ..options(backend) };
         let (log, _) = open_with(dir.path(), options);
-        let written: Vec<_> =
-            [10, 300_000, 10, 9000].iter().zip(1..).map(|(bytes, at)| entry(1, at, *bytes)).collect();
+        let written: Vec<_> = [10, 300_000, 10, 9000]
+            .iter()
+            .zip(1..)
+            .map(|(bytes, at)| entry(1, at, *bytes))
+            .collect();
         append(&log, written.clone()).await.unwrap();
         log.close().await;
         let (log, _) = open(dir.path(), backend);
@@ -197,7 +200,10 @@ async fn purged_segments_are_used_again_and_stale_bytes_do_not_pass() {
         assert!(segment_files(dir.path()).len() < 12, "{:?}", segment_files(dir.path()));
         let (log, recovered) = open(dir.path(), backend);
         assert_eq!(recovered.purged, Some(at(1, next - 4)));
-        assert_eq!((recovered.first, recovered.last), (Some(at(1, next - 3)), Some(at(1, next - 1))));
+        assert_eq!(
+            (recovered.first, recovered.last),
+            (Some(at(1, next - 3)), Some(at(1, next - 1)))
+        );
         assert_eq!(flats(&content(&log).await), flats(&entries(1, next - 3..=next - 1, 5000)));
     }
 }

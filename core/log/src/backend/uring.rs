@@ -142,7 +142,11 @@ impl Ring {
         self.broken = true;
         for running in self.running.drain(..) {
             let result = Err(io::Error::new(error.kind(), error.to_string()));
-            self.ended.push_back(Ended { number: running.number, buffer: Buffer::default(), result });
+            self.ended.push_back(Ended {
+                number: running.number,
+                buffer: Buffer::default(),
+                result,
+            });
             std::mem::forget(running);
         }
     }

@@ -1,13 +1,15 @@
 //! What the tests of the log share.
 #![allow(dead_code)]
 
+pub mod memory;
+
 use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
 use dqlite_env::Env;
 use dqlite_log::{
-    Backend, Completion, Entry, EntryKind, Log, Options, OpenError, Position, Recovered, Vote,
+    Backend, Completion, Entry, EntryKind, Log, OpenError, Options, Position, Recovered, Vote,
 };
 use tokio::sync::oneshot;
 
