@@ -1,0 +1,55 @@
+//! Waiting for a statement and for the client at once.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use dqlite_engine::Interrupter;
+use dqlite_wire::RequestType;
+
+use super::frames::FrameReader;
+
+/// An interrupt that came just before the statement began has no effect, so it is repeated.
+const INTERRUPT_EVERY: Duration = Duration::from_millis(10);
+
+/// What came of the wait.
+pub(super) struct Attended<T> {
+    pub value: T,
+    /// The client asked to stop. Its INTERRUPT was taken from the stream.
+    pub interrupted: bool,
+}
+
+/// Waits for `work`, which `interrupter` can stop, while looking one frame ahead.
+///
+/// # Errors
+/// The client went away, or sent what is no frame: `work` is dropped.
+pub(super) async fn attend<T>(
+    reader: &mut FrameReader,
+    interrupter: &Interrupter,
+    work: impl Future<Output = T>,
+) -> io::Result<Attended<T>> {
+    let mut work = pin!(work);
+    let mut interrupted = false;
+    loop {
+        let waits_for_client = reader.ahead().is_none();
+        tokio::select! {
+            biased;
+            value = &mut work => return Ok(Attended { value, interrupted }),
+            open = reader.look_ahead(), if waits_for_client => {
+                if !open? {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                let kind = reader.ahead().map(|frame| frame.kind);
+                if !interrupted && kind == Some(RequestType::Interrupt.number()) {
+                    reader.drop_ahead();
+                    interrupted = true;
+                }
+            }
+            () = tokio::time::sleep(INTERRUPT_EVERY), if interrupted => {}
+        }
+        if interrupted {
+            interrupter.interrupt();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! A dqlite node.
+//!
+//! A node listens on one address for clients and for other nodes: the first eight bytes tell which
+//! it is. Clients speak dqlite's wire protocol to a [gateway](gateway), which runs their SQL in the
+//! engine when this node leads and tells them who does when it does not.
+//!
+//! ```text
+//! stream ── listener ──┬─ a client's hello ── Gateway ── engine::Session
+//!                      └─ a node's hello ──── raft::Node::serve_peer
+//! Node = identity (who am I) + Engine (databases) + raft::Node (the log) + joining
+//! ```
+#![forbid(unsafe_code)]
+
+mod error;
+mod gateway;
+mod identity;
+mod joining;
+mod listener;
+mod network;
+mod node;
+mod options;
+
+pub use error::Error;
+pub use node::Node;
+#[doc(hidden)]
+pub use options::Faults;
+pub use options::NodeOptions;
+
+pub use dqlite_engine::Options as EngineOptions;
+pub use dqlite_log::{Backend, Options as LogOptions};
+pub use dqlite_raft::{Leader, Member, Role, Status};

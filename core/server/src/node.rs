@@ -1,0 +1,164 @@
+//! A node's life: opened, serving, stopped.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use dqlite_engine::Engine;
+use dqlite_env::{Env, Listener, Network};
+use dqlite_raft::Status;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::joining;
+use crate::listener;
+use crate::network::ShortCut;
+use crate::options::NodeOptions;
+
+/// A running node. Dropping it leaves it running; [`Node::stop`] ends it.
+#[derive(Clone, Debug)]
+pub struct Node {
+    shared: Arc<Shared>,
+}
+
+/// What all parts of a node share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub env: Env,
+    pub options: NodeOptions,
+    pub data_dir: PathBuf,
+    pub identity: Identity,
+    pub engine: Engine,
+    pub raft: dqlite_raft::Node,
+    pub weight: AtomicU64,
+    pub stopping: watch::Sender<bool>,
+    /// True once the node has a place in a cluster.
+    pub joined: watch::Sender<bool>,
+    listener: Arc<dyn Listener>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Node {
+    /// Starts the node whose files are in the data directory, or a new one if there are none.
+    ///
+    /// Everything that was committed and is known to be is applied again before this returns.
+    ///
+    /// # Errors
+    /// When the options contradict the data directory, the address cannot be listened on, another
+    /// process runs the node, or its files are damaged.
+    pub async fn start(env: Env, options: NodeOptions) -> Result<Self, Error> {
+        let blocking = env.blocking;
+        let identity = {
+            let (env, options) = (env.clone(), options.clone());
+            blocking.run(move || Identity::establish(&env, &options)).await?
+        };
+        let data_dir = options.data_dir.clone();
+        let engine = {
+            let (env, dir, options) = (env.clone(), data_dir.clone(), options.engine.clone());
+            blocking.run(move || Engine::open(env, &dir, options)).await?
+        };
+        let raft_options = options.raft(identity.id);
+        let machine = Arc::new(engine.clone());
+        let raft = dqlite_raft::Node::open(env.clone(), &data_dir, raft_options, machine).await?;
+        engine.attach(raft.handle());
+        let bind = options.bind.as_deref().unwrap_or(&options.address);
+        let listener = env.network.listen(bind).await.map_err(|error| {
+            let reason = format!("cannot listen on {bind}: {error}");
+            std::io::Error::new(error.kind(), reason)
+        })?;
+        let shared = Arc::new(Shared {
+            env,
+            options,
+            data_dir,
+            identity,
+            engine,
+            raft,
+            weight: AtomicU64::new(0),
+            stopping: watch::Sender::new(false),
+            joined: watch::Sender::new(false),
+            listener: listener.clone(),
+            tasks: Mutex::default(),
+        });
+        shared.raft.run();
+        {
+            let mut tasks = shared.tasks.lock();
+            tasks.spawn(listener::listen(shared.clone(), listener));
+            tasks.spawn(joining::take_a_place(shared.clone()));
+        }
+        Ok(Self { shared })
+    }
+
+    /// The node's number.
+    pub fn id(&self) -> u64 {
+        self.shared.identity.id
+    }
+
+    /// The address by which the node is known.
+    pub fn address(&self) -> &str {
+        &self.shared.identity.address
+    }
+
+    /// The address that is listened on.
+    pub fn listening_on(&self) -> String {
+        self.shared.listener.address()
+    }
+
+    /// The node's state, as of a moment ago.
+    pub fn status(&self) -> Status {
+        self.shared.raft.status()
+    }
+
+    /// Resolves once the node has its place in a cluster and knows who leads it.
+    ///
+    /// # Errors
+    /// The node is stopping.
+    pub async fn ready(&self) -> Result<(), Error> {
+        let mut joined = self.shared.joined.subscribe();
+        if joined.wait_for(|joined| *joined).await.is_err() {
+            return Err(dqlite_raft::Error::Stopped.into());
+        }
+        self.shared.raft.wait_leader().await?;
+        Ok(())
+    }
+
+    /// A network that reaches this node through memory and all others as usual: for clients in
+    /// this process.
+    pub fn network(&self) -> Arc<dyn Network> {
+        Arc::new(ShortCut {
+            node: Arc::downgrade(&self.shared),
+            network: self.shared.env.network.clone(),
+        })
+    }
+
+    /// What the node takes from outside itself, with [`Node::network`] in it.
+    pub fn env(&self) -> Env {
+        Env { network: self.network(), ..self.shared.env.clone() }
+    }
+
+    /// Hands the lead over if this node has it and somebody can take it, ends all sessions and
+    /// closes the files.
+    pub async fn stop(&self) {
+        let leads = self.status().leader.is_some_and(|leader| leader.id == self.id());
+        if leads && let Err(error) = self.shared.raft.transfer(0).await {
+            tracing::debug!(%error, "stopping without having handed the lead over");
+        }
+        self.shared.stopping.send_replace(true);
+        let mut tasks = std::mem::take(&mut *self.shared.tasks.lock());
+        tasks.shutdown().await;
+        if let Err(error) = self.shared.engine.close().await {
+            tracing::warn!(%error, "the databases were not closed cleanly; the log has it all");
+        }
+        self.shared.raft.shutdown().await;
+    }
+
+    /// Resolves when the node cannot go on, with the reason: its log or a database failed.
+    pub async fn failed(&self) -> String {
+        tokio::select! {
+            reason = self.shared.raft.failed() => reason,
+            reason = self.shared.engine.failed() => reason,
+        }
+    }
+}
