@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dqlite_env::Env;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::database::Database;
 use crate::pipeline::Proposal;
@@ -56,7 +56,7 @@ pub(crate) struct Context {
     pub faults: Faults,
     pub proposals: mpsc::UnboundedSender<Proposal>,
     pub checkpoints: mpsc::UnboundedSender<Arc<Database>>,
-    leading_term: AtomicU64,
+    leading_term: watch::Sender<u64>,
     applied_index: AtomicU64,
 }
 
@@ -68,18 +68,24 @@ impl Context {
         checkpoints: mpsc::UnboundedSender<Arc<Database>>,
     ) -> Self {
         let faults = options.faults;
-        let (leading_term, applied_index) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (leading_term, applied_index) = (watch::Sender::new(0), AtomicU64::new(0));
         Self { env, options, faults, proposals, checkpoints, leading_term, applied_index }
     }
 
     /// The term that this node leads, while it does and has applied all of the terms before.
     pub fn leading_term(&self) -> Option<u64> {
-        Some(self.leading_term.load(Ordering::SeqCst)).filter(|&term| term > 0)
+        Some(*self.leading_term.borrow()).filter(|&term| term > 0)
+    }
+
+    /// Resolves once this node leads.
+    pub async fn wait_leading(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.leading_term.subscribe().wait_for(|&term| term > 0).await;
     }
 
     /// Notes the term that this node leads; 0 for none.
     pub fn set_leading_term(&self, term: u64) {
-        self.leading_term.store(term, Ordering::SeqCst);
+        self.leading_term.send_replace(term);
     }
 
     /// All entries up to this index are applied.

@@ -51,6 +51,7 @@ pub(crate) struct Database {
     meta: Mutex<MetaFile>,
     checkpointing: tokio::sync::Mutex<()>,
     checkpoint_asked: AtomicBool,
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -145,6 +146,7 @@ impl Database {
             meta: Mutex::new(meta),
             checkpointing: tokio::sync::Mutex::default(),
             checkpoint_asked: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         });
         sink.connect(&database);
         Ok(database)
@@ -255,7 +257,8 @@ impl Database {
             .await
     }
 
-    /// Closes every connection. For a node that stops, or takes in a snapshot.
+    /// Closes every connection and waits for a checkpoint that runs; no other will. For a node that
+    /// stops, or takes in a snapshot.
     pub async fn close(self: &Arc<Self>) -> io::Result<()> {
         let _transition = self.transition.lock().await; // (1)
         self.undo().await?;
@@ -265,6 +268,8 @@ impl Database {
             .collect();
         self.context.env.blocking.run(move || cells.iter().for_each(|cell| cell.revoke())).await;
         self.state.lock().retired.clear(); // Nobody is left who could find out more.
+        let _checkpointing = self.checkpointing.lock().await;
+        self.closed.store(true, Ordering::SeqCst);
         Ok(())
     }
 

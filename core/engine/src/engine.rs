@@ -100,6 +100,11 @@ impl Engine {
         self.shared.context.leading_term().is_some()
     }
 
+    /// Resolves once this node leads and has applied all that was committed before.
+    pub async fn wait_leading(&self) {
+        self.shared.context.wait_leading().await;
+    }
+
     /// The whole of a database as one SQLite file, as this node has applied it. On any node; the
     /// leader's holds only what is committed.
     pub async fn dump(&self, name: &str) -> Result<Vec<u8>, Error> {

@@ -111,7 +111,8 @@ impl Node {
         self.shared.raft.status()
     }
 
-    /// Resolves once the node has its place in a cluster and knows who leads it.
+    /// Resolves once the node has its place in a cluster and knows who leads it; should it be the
+    /// leader itself, once it can serve.
     ///
     /// # Errors
     /// The node is stopping.
@@ -120,8 +121,14 @@ impl Node {
         if joined.wait_for(|joined| *joined).await.is_err() {
             return Err(dqlite_raft::Error::Stopped.into());
         }
-        self.shared.raft.wait_leader().await?;
-        Ok(())
+        let id = self.id();
+        let follows = self.shared.raft.wait_status(|status| {
+            status.leader.as_ref().filter(|leader| leader.id != id).map(|_| ())
+        });
+        tokio::select! {
+            followed = follows => Ok(followed?),
+            () = self.shared.engine.wait_leading() => Ok(()),
+        }
     }
 
     /// A network that reaches this node through memory and all others as usual: for clients in

@@ -19,6 +19,9 @@ impl Database {
     pub async fn checkpoint(self: &Arc<Self>, consensus: &dyn Consensus) -> io::Result<()> {
         let _checkpointing = self.checkpointing.lock().await;
         self.checkpoint_asked.store(false, Ordering::SeqCst);
+        if self.closed.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         let Some(target) = self.state.lock().marks.back().copied() else { return Ok(()) };
         consensus // (1)
             .wait_durable(target.chain.index)

@@ -384,10 +384,11 @@ fn has_seen_nothing(connection: &Connection) -> bool {
 /// Says why a statement was not authorized.
 fn explain(inner: &mut Inner, error: Error) -> Error {
     const SQLITE_AUTH: i32 = 23;
+    let reason = inner.refusals.take();
     match error {
-        Error::Sqlite(mut error) if error.code == SQLITE_AUTH => {
+        Error::Sqlite(mut error) if error.code == SQLITE_AUTH || reason.is_some() => {
+            error.code = SQLITE_AUTH; // SQLite has a plain error for a function.
             // What the VFS refuses by itself, it refuses before anybody is asked for a reason.
-            let reason = inner.refusals.take();
             let reason = reason.as_deref().unwrap_or("other files cannot be attached or written");
             error.message = format!("not authorized: {reason}");
             Error::Sqlite(error)

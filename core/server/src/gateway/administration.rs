@@ -14,13 +14,14 @@ use dqlite_wire::{
 use super::Gateway;
 
 impl Gateway {
-    /// Who leads. Only a voter says; a leader gives its address exactly as it was configured.
+    /// Who leads. Only a voter says, and of itself only once it can serve. The address is exactly
+    /// the one that the leader was configured with.
     pub(super) fn leader(&mut self) -> io::Result<()> {
         let status = self.node.raft.status();
         let is_voter = status.role == Some(dqlite_raft::Role::Voter);
         let (id, address) = status
             .leader
-            .filter(|_| is_voter)
+            .filter(|leader| is_voter && (leader.id != status.id || self.node.engine.is_leading()))
             .map_or((0, String::new()), |leader| (leader.id, leader.address));
         let address = address.into();
         match self.protocol {
