@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::handle::Handle;
 use crate::member::{MemberInfo, Role};
 use crate::options::ADDRESS_BYTES_MAX;
-use crate::types::{Membership, Metrics, Raft};
+use crate::types::{Membership, Metrics, MetricsReceiver, Raft, RaftInstant};
 use crate::view;
 
 type Changes = ChangeMembers<u64, MemberInfo>;
@@ -179,46 +179,58 @@ impl Changer {
     /// Hands leadership to `to`, or, if that is 0, to the voter that is most up to date.
     pub(crate) async fn transfer(&self, to: u64) -> Result<(), Error> {
         let mut metrics = self.raft.metrics();
-        let (term, to) = {
-            let metrics = metrics.borrow_watched();
-            ensure_leads(&metrics)?;
-            (metrics.current_term, self.successor(&metrics, to)?)
+        if to == *self.raft.node_id() {
+            return ensure_leads(&metrics.borrow_watched());
+        }
+        let begun = RaftInstant::now();
+        self.raft.trigger().heartbeat().await.map_err(|_| Error::Stopped)?;
+        let deadline = Instant::now() + self.election_max;
+        let (term, to) = loop {
+            {
+                let metrics = metrics.borrow_watched();
+                ensure_leads(&metrics)?;
+                if let Some(to) = successor(&metrics, to, begun)? {
+                    break (metrics.current_term, to);
+                }
+            }
+            changed_before(deadline, &mut metrics).await?;
         };
-        let Some(to) = to else { return Ok(()) };
         // Before the other one is asked: no lease counts from here on.
         self.handle.yielded.store(term, Ordering::SeqCst);
         self.raft.trigger().transfer_leader(to).await.map_err(|_| Error::Stopped)?;
         let deadline = Instant::now() + self.election_max;
         while view::leads(&metrics.borrow_watched(), term) {
-            match timeout_at(deadline, metrics.changed()).await {
-                Ok(changed) => changed.map_err(|_| Error::Stopped)?,
-                Err(_) => return Err(Error::TransferFailed),
-            }
+            changed_before(deadline, &mut metrics).await?;
         }
         Ok(())
     }
+}
 
-    /// Who is to lead; `None` when this node is to and does.
-    fn successor(&self, metrics: &Metrics, to: u64) -> Result<Option<u64>, Error> {
-        let membership = metrics.membership_config.membership();
-        if to == metrics.id {
-            return Ok(None);
-        }
-        if to != 0 {
-            membership.get_node(&to).ok_or(Error::UnknownId(to))?;
-        }
-        let heard = |id: &u64| {
-            let acked = metrics.heartbeat.as_ref().and_then(|all| *all.get(id)?);
-            acked.is_some_and(|acked| acked.elapsed() < self.election_max)
-        };
-        let matched = |id: &u64| metrics.replication.as_ref().and_then(|all| *all.get(id)?);
-        membership
-            .voter_ids()
-            .filter(|id| *id != metrics.id && (to == 0 || to == *id) && heard(id))
-            .max_by_key(|id| (matched(id), std::cmp::Reverse(*id)))
-            .map(Some)
-            .ok_or(Error::TransferFailed)
+async fn changed_before(deadline: Instant, metrics: &mut MetricsReceiver) -> Result<(), Error> {
+    match timeout_at(deadline, metrics.changed()).await {
+        Ok(changed) => changed.map_err(|_| Error::Stopped),
+        Err(_) => Err(Error::TransferFailed),
     }
+}
+
+/// The voter to take over, if one has been heard from since `begun`: a leader that hands over to a
+/// node that is not there takes no writes until an election.
+fn successor(metrics: &Metrics, to: u64, begun: RaftInstant) -> Result<Option<u64>, Error> {
+    let membership = metrics.membership_config.membership();
+    let is_candidate = |id: &u64| *id != metrics.id && (to == 0 || to == *id);
+    if to != 0 {
+        membership.get_node(&to).ok_or(Error::UnknownId(to))?;
+    }
+    if !membership.voter_ids().any(|id| is_candidate(&id)) {
+        return Err(Error::TransferFailed);
+    }
+    let heard = |id: &u64| {
+        let acked = metrics.heartbeat.as_ref().and_then(|all| *all.get(id)?);
+        acked.is_some_and(|acked| *acked >= begun)
+    };
+    let matched = |id: &u64| metrics.replication.as_ref().and_then(|all| *all.get(id)?);
+    let candidates = membership.voter_ids().filter(|id| is_candidate(id) && heard(id));
+    Ok(candidates.max_by_key(|id| (matched(id), std::cmp::Reverse(*id))))
 }
 
 fn ensure_leads(metrics: &Metrics) -> Result<(), Error> {

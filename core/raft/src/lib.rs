@@ -38,6 +38,8 @@ mod options;
 mod runtime;
 mod status;
 mod storage;
+#[cfg(test)]
+mod testing;
 mod transport;
 mod types;
 mod view;

@@ -146,12 +146,16 @@ impl RaftStateMachine<TypeConfig> for Replica {
         meta: &SnapshotMeta,
         snapshot: SnapshotHandle,
     ) -> io::Result<()> {
-        let (SnapshotHandle::Received(writer), Some(last)) = (snapshot, meta.last_log_id) else {
-            return Ok(());
-        };
+        let Some(last) = meta.last_log_id else { return Ok(()) };
         let shared = &*self.shared;
-        shared.machine.install_snapshot(position(last), writer).await?; // (3)
+        // A local one is what the files hold already.
+        if let SnapshotHandle::Received(writer) = snapshot {
+            shared.machine.install_snapshot(position(last), writer).await?; // (3)
+        }
         let _turn = shared.storing.lock().await;
+        if shared.history.lock().base().last >= Some(last) {
+            return Ok(());
+        }
         let manifest = Manifest { last: Some(last), membership: meta.last_membership.clone() };
         manifest.store(&shared.env, &shared.dir).await?;
         shared.history.lock().rebase(manifest);

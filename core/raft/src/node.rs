@@ -26,7 +26,7 @@ use crate::options::{CHUNK_TIMEOUT, INSTALL_TIMEOUT, Options};
 use crate::status::{self, Leader, Status};
 use crate::storage::Storage;
 use crate::transport::{PeerContext, PeerFactory, PeerService};
-use crate::types::{Metrics, Raft};
+use crate::types::{Metrics, Raft, TypeConfig};
 
 /// One member of a cluster. Clones are the same node.
 ///
@@ -151,6 +151,11 @@ impl Node {
     /// The node's state, as of a moment ago.
     pub fn status(&self) -> Status {
         Status::new(&self.inner.raft.metrics().borrow_watched())
+    }
+
+    /// What the log has written since the node was opened.
+    pub fn log_metrics(&self) -> dqlite_log::Metrics {
+        self.inner.log.metrics()
     }
 
     /// All members, by id.
@@ -353,6 +358,9 @@ async fn keep_house(inner: Arc<Inner>) {
     let mut stopping = inner.stopping.subscribe();
     let mut metrics = inner.raft.metrics();
     let mut led = None;
+    if is_alone(&inner).await && inner.raft.trigger().elect(false).await.is_err() {
+        return;
+    }
     loop {
         let leads = {
             let metrics = metrics.borrow_watched();
@@ -377,4 +385,13 @@ async fn keep_house(inner: Arc<Inner>) {
             }
         }
     }
+}
+
+/// Whether this node is the only voter: it need not wait to hear from another leader then.
+async fn is_alone(inner: &Inner) -> bool {
+    let id = inner.options.id;
+    let voters = |state: &openraft::RaftState<TypeConfig>| {
+        state.membership_state.effective().voter_ids().collect::<Vec<_>>()
+    };
+    inner.raft.with_raft_state(voters).await.is_ok_and(|voters| voters == [id])
 }

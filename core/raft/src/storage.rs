@@ -156,6 +156,10 @@ impl RaftLogStorage<TypeConfig> for Storage {
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
         let keep = last.map(|last| to_log(position(last)));
+        let end = self.log.state().last.map(|end| end.index);
+        if end <= keep.map(|keep| keep.index) {
+            return Ok(());
+        }
         self.durably(|log, done| log.truncate_after(keep, done)).await
     }
 
@@ -164,3 +168,6 @@ impl RaftLogStorage<TypeConfig> for Storage {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

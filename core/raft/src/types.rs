@@ -52,7 +52,9 @@ pub(crate) type EntryPayload = openraft::EntryPayload<Command, u64, MemberInfo>;
 pub(crate) type Membership = openraft::Membership<u64, MemberInfo>;
 pub(crate) type StoredMembership = StoredMembershipOf<TypeConfig>;
 pub(crate) type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
+pub(crate) type RaftInstant = openraft::alias::InstantOf<TypeConfig>;
 pub(crate) type Metrics = openraft::RaftMetrics<TypeConfig>;
+pub(crate) type MetricsReceiver = openraft::alias::WatchReceiverOf<TypeConfig, Metrics>;
 pub(crate) type Raft = openraft::Raft<TypeConfig, Replica>;
 
 pub(crate) fn log_id(position: Position) -> LogId {

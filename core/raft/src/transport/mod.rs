@@ -65,3 +65,6 @@ async fn within<T>(limit: Duration, future: impl Future<Output = io::Result<T>>)
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;
