@@ -307,15 +307,22 @@ fn pragmas_cannot_take_commits_from_the_sink_or_write_the_file() {
     );
     assert_eq!(rows(&mut connection, "PRAGMA synchronous"), "2|\n");
     assert_eq!(rows(&mut connection, "PRAGMA locking_mode"), "normal|\n");
+    let mut leave_wal_mode = || {
+        for mode in ["DELETE", "TRUNCATE", "PERSIST", "MEMORY"] {
+            let error = run(&mut connection, &format!("PRAGMA journal_mode = {mode}")).unwrap_err();
+            assert_eq!(error.code, ffi::SQLITE_BUSY, "{mode}");
+            assert_eq!(rows(&mut connection, "PRAGMA journal_mode"), "wal|\n", "{mode}");
+        }
+        exec(&mut connection, "PRAGMA journal_mode = OFF; PRAGMA journal_mode = WAL");
+        assert_eq!(rows(&mut connection, "PRAGMA journal_mode"), "wal|\n");
+    };
+    node.checkpoint_all();
     let file = node.bytes();
+    leave_wal_mode();
     for round in 0..3 {
-        exec(&mut connection, &format!("INSERT INTO t VALUES({round}, x'01')"));
+        exec(&mut node.connect(), &format!("INSERT INTO t VALUES({round}, x'01')"));
     }
-    for mode in ["DELETE", "TRUNCATE", "PERSIST", "MEMORY", "OFF"] {
-        let _ = run(&mut connection, &format!("PRAGMA journal_mode = {mode}"));
-        assert_eq!(rows(&mut connection, "PRAGMA journal_mode"), "wal|\n", "{mode}");
-    }
-    exec(&mut connection, "PRAGMA journal_mode = WAL");
+    leave_wal_mode();
     for mode in ["PASSIVE", "FULL", "RESTART", "TRUNCATE"] {
         let result = rows(&mut connection, &format!("PRAGMA wal_checkpoint({mode})"));
         assert!(result.starts_with("1|"), "{mode}: {result}");

@@ -31,6 +31,15 @@ fn read_until(node: &Node, done: &AtomicBool) -> u64 {
     reads
 }
 
+/// Ends the others when its thread ends, in a panic too.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn readers_see_whole_transactions() {
     let (leader, follower) = (Node::new(), Node::new());
@@ -61,8 +70,9 @@ fn readers_see_whole_transactions() {
                 }
             });
         }
-        let (leader, follower, stop) = (&leader, &follower, &done);
+        let (leader, follower, done) = (&leader, &follower, Done(&done));
         scope.spawn(move || {
+            let _done = done;
             for _ in 0..400 {
                 // A restart by another thread came after the writer's look at the header.
                 while let Err(error) = run(&mut writer, "UPDATE t SET n = n + 1") {
@@ -70,7 +80,6 @@ fn readers_see_whole_transactions() {
                 }
                 follower.follow(leader);
             }
-            stop.store(true, Ordering::Relaxed);
         });
     });
     assert!(reads.into_inner() > 0);

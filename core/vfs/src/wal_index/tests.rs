@@ -96,14 +96,14 @@ fn leftovers_go_when_their_place_is_taken() {
 
 #[test]
 fn full_blocks_keep_all_entries() {
+    let page_of = |frame: u32| (frame.wrapping_mul(2_654_435_761) >> 8) + 1;
     let index = WalIndex::new(1);
     let last = if cfg!(miri) { FIRST_BLOCK + 10 } else { FIRST_BLOCK + 2 * LATER_BLOCK + 10 };
-    index.append(1, (1..=last).map(|frame| frame.wrapping_mul(2_654_435_761) >> 8 | 1));
+    index.append(1, (1..=last).map(|frame| page_of(frame)));
     index.cut_after(last - 5);
     let step = if cfg!(miri) { 499 } else { 61 };
     for frame in (1..=last - 5).step_by(step) {
-        let page = frame.wrapping_mul(2_654_435_761) >> 8 | 1;
-        assert!(index.find(page, last).is_some_and(|found| found >= frame));
+        assert!(index.find(page_of(frame), last).is_some_and(|found| found >= frame));
     }
     assert!(index.block(0).is_some());
     assert!(index.block(9).is_none());
