@@ -33,6 +33,9 @@ pub const BLOCK_BYTES_MAX: usize = 4096;
 /// The largest payload of an entry.
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 30;
 
+/// The highest index, so that one more can always be counted.
+pub const INDEX_MAX: u64 = u64::MAX - 1;
+
 const _: () = assert!(SEGMENT_HEADER_BYTES == 8 + 4 + 4 + 8 + 8 + 4);
 const _: () = assert!(BATCH_HEADER_BYTES == 4 * 6 + 8 * 4);
 const _: () = assert!(RECORD_HEADER_BYTES == 4 + 4 + 8 + 8 + 8);
@@ -325,7 +328,7 @@ impl Opening {
             return None;
         }
         let has = |flag| header.flags & flag != 0;
-        Some(Self {
+        let opening = Self {
             previous: has(FLAG_FIRST).then_some(header.position),
             vote: has(FLAG_VOTE).then(|| Vote {
                 term: u64_at(payload, 0),
@@ -333,6 +336,11 @@ impl Opening {
                 committed: has(FLAG_VOTE_COMMITTED),
             }),
             purged: has(FLAG_PURGED).then(|| position_at(payload, 16)),
-        })
+        };
+        let in_range = opening.previous.is_none_or(|previous| previous.index <= INDEX_MAX);
+        let in_order = opening.purged.is_none_or(|purged| {
+            opening.previous.is_some_and(|previous| previous.index >= purged.index)
+        });
+        (in_range && in_order).then_some(opening)
     }
 }

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::entry::{Entry, EntryKind, Position};
+use crate::format::INDEX_MAX;
 
 /// Where an entry's record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,9 @@ impl Index {
         payload: Option<Vec<Bytes>>,
         place: Option<Place>,
     ) -> Result<u64, Impossible> {
+        if position.index > INDEX_MAX {
+            return Err(Impossible("an index is out of range"));
+        }
         if let Some(last) = self.last() {
             if last.index.checked_add(1) != Some(position.index) {
                 return Err(Impossible("an entry does not follow the last one"));
@@ -179,7 +183,12 @@ impl Index {
         if self.purged.is_some_and(|purged| upto.index <= purged.index) {
             return Ok(false);
         }
-        if self.slot(upto.index).is_some_and(|slot| slot.term != upto.term) {
+        if upto.index > INDEX_MAX {
+            return Err(Impossible("an index is out of range"));
+        }
+        let before_all =
+            self.base.is_none() && self.first().is_some_and(|first| upto.index + 1 < first.index);
+        if before_all || self.slot(upto.index).is_some_and(|slot| slot.term != upto.term) {
             return Err(Impossible("the position to purge is not in the log"));
         }
         self.purged = Some(upto);

@@ -52,9 +52,15 @@ fn io_error(path: &Path, source: io::Error) -> OpenError {
     OpenError::Io { path: path.to_owned(), source }
 }
 
-/// Creates `dir`. True if its files are the operating system's.
+/// Creates `dir`, durably. True if its files are the operating system's.
 fn make_dir(files: &dyn FileSystem, dir: &Path) -> io::Result<bool> {
-    files.create_dir_all(dir)?;
+    if !files.exists(dir)? {
+        files.create_dir_all(dir)?;
+        files.sync_dir(match dir.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        })?;
+    }
     Ok(files.open(&dir.join("lock"), OpenMode::Create)?.descriptor().is_some())
 }
 

@@ -86,7 +86,7 @@ impl Inner {
                 },
             };
             let slot = self.index.slot(next);
-            if !slot.and_then(|slot| slot.place).is_some_and(|place| place.batch <= batch) {
+            if slot.and_then(|slot| slot.place).is_none_or(|place| place.batch > batch) {
                 return;
             }
             self.durable = Some(next);

@@ -1,4 +1,5 @@
 //! Torn tails are cut; damage is named.
+#![allow(clippy::unwrap_used)]
 
 mod harness;
 

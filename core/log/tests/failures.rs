@@ -1,4 +1,5 @@
 //! What happens when the disk refuses, or is slow.
+#![allow(clippy::unwrap_used)]
 
 mod harness;
 

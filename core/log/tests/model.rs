@@ -1,4 +1,5 @@
 //! Random requests, restarts and power losses against a model.
+#![allow(clippy::unwrap_used)]
 
 mod harness;
 

@@ -1,4 +1,5 @@
 //! The loop over a device, with a device that ends flushes in any order.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::mpsc;
 

@@ -1,5 +1,6 @@
 //! What the tests of the log share.
-#![allow(dead_code)]
+// Each test file uses a part of this.
+#![allow(dead_code, clippy::unwrap_used)]
 
 pub mod memory;
 
