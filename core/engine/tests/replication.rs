@@ -312,3 +312,20 @@ async fn a_snapshot_that_is_cut_short_changes_nothing() {
     assert!(follower.engine.install_snapshot(position, writer).await.is_err());
     assert_equal(&leader, &follower, &["1=x"]).await;
 }
+
+#[tokio::test]
+async fn a_transaction_of_200_mib_goes_through() {
+    let Setup { mut leader, mut follower, _dirs, .. } = setup().await;
+    let mut session = leader.engine.open_session("app").await.unwrap();
+    let sql = "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 200)
+        INSERT INTO t SELECT i, randomblob(1 << 20) FROM s";
+    assert_eq!(leader.run(&mut session, sql).await.unwrap().changes, 200);
+    follower.apply_all().await;
+    assert_eq!(leader.engine.databases()[0].page_count, follower.engine.databases()[0].page_count);
+    // Both give the memory back once it is in the file.
+    for replica in [&leader, &follower] {
+        replica.engine.checkpoint().await.unwrap();
+        assert!(replica.engine.databases()[0].wal_bytes < 20 << 20);
+    }
+    assert!(leader.image().await == follower.image().await);
+}
