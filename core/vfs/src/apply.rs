@@ -16,6 +16,7 @@ impl Shared {
         let first = header.last_frame + 1;
         {
             let mut frames = self.frames.write();
+            debug_assert!(frames.wal.len() <= header.last_frame, "the last writer left frames");
             if header.last_frame == 0 {
                 let restarts = frames.generation as u32;
                 header.frame_sums = frames.wal.begin(restarts, header.salt);

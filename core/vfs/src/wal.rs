@@ -213,6 +213,18 @@ impl Wal {
         sums
     }
 
+    /// Whether each frame's checksum continues that of the one before.
+    #[cfg(test)]
+    pub fn is_chained(&self) -> bool {
+        let Some(header) = &self.header else { return self.frames.is_empty() };
+        let mut sums = [big_endian(header, 24), big_endian(header, 28)];
+        self.frames.iter().all(|frame| {
+            sums = checksum::extend(sums, &frame.header[..8]);
+            sums = checksum::extend(sums, &frame.image);
+            frame.sums() == sums && frame.header[8..16] == header[16..24]
+        })
+    }
+
     /// Reads as from the file. What is past the end comes as zeros.
     pub fn read(&self, target: &mut [u8], offset: u64) -> Result<(), ReadError> {
         let mut result = Ok(());

@@ -95,6 +95,18 @@ fn leftovers_go_when_their_place_is_taken() {
     assert_eq!(index.find(7, leftovers.end - 1), None);
 }
 
+/// Were leftovers only overwritten, the table would fill, and a search for a free slot not end.
+#[test]
+fn a_place_can_be_taken_any_number_of_times() {
+    let index = WalIndex::new(1);
+    index.append(1, [1]);
+    let rounds = if cfg!(miri) { 10 } else { 10_000 };
+    for page in 2..rounds {
+        index.append(2, [page]);
+    }
+    assert_eq!((index.find(1, 2), index.find(rounds - 1, 2)), (Some(1), Some(2)));
+}
+
 #[test]
 fn full_blocks_keep_all_entries() {
     let page_of = |frame: u32| (frame.wrapping_mul(2_654_435_761) >> 8) + 1;
