@@ -45,7 +45,7 @@ impl fmt::Debug for Handle {
 impl Handle {
     /// Whether this node is certain, without asking anybody, to be the only leader right now.
     /// `Err` when it does not lead `term`.
-    fn holds_lease(&self, term: u64) -> Result<bool, Refused> {
+    pub(crate) fn holds_lease(&self, term: u64) -> Result<bool, Refused> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         if metrics.running_state.is_err() {

@@ -82,3 +82,27 @@ pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // Without a sender there is no node any more.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use dqlite_engine::Position;
+    use openraft::ServerState;
+
+    use super::*;
+    use crate::types::log_id;
+
+    /// (1)
+    #[test]
+    fn a_leader_leads_once_it_has_applied_an_entry_of_its_term() {
+        let mut metrics = Metrics::new_initial(1);
+        metrics.current_term = 3;
+        metrics.state = ServerState::Leader;
+        assert_eq!(leading(&metrics), None);
+        metrics.last_applied = Some(log_id(Position { term: 2, index: 9 }));
+        assert_eq!(leading(&metrics), None);
+        metrics.last_applied = Some(log_id(Position { term: 3, index: 10 }));
+        assert_eq!(leading(&metrics), Some(3));
+        metrics.state = ServerState::Follower;
+        assert_eq!(leading(&metrics), None);
+    }
+}

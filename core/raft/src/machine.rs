@@ -193,3 +193,6 @@ impl RaftSnapshotBuilder<TypeConfig> for Checkpoint {
         Ok(Snapshot { meta: manifest.meta(), snapshot })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -395,3 +395,28 @@ async fn is_alone(inner: &Inner) -> bool {
     };
     inner.raft.with_raft_state(voters).await.is_ok_and(|voters| voters == [id])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::testing::Nothing;
+
+    /// The one that was asked may be elected while this node's lease runs.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_leader_that_asked_another_to_take_over_relies_on_no_lease() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options::new(1, "nowhere");
+        let machine = Arc::new(Nothing::default());
+        let node = Node::start(Env::real(), dir.path(), options, machine).await.unwrap();
+        node.bootstrap().await.unwrap();
+        let term = node.wait_leader().await.unwrap().term;
+        let handle = &node.inner.handle;
+        handle.confirm_leadership(term).await.unwrap();
+        assert_eq!(handle.holds_lease(term), Ok(true));
+        handle.yielded.store(term, Ordering::SeqCst);
+        assert_eq!(handle.holds_lease(term), Ok(false));
+        node.shutdown().await;
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use dqlite_engine::{Machine, Payload, Position, SnapshotReader, SnapshotWriter};
@@ -11,10 +11,15 @@ use dqlite_env::BoxFuture;
 #[derive(Debug, Default)]
 pub(crate) struct Nothing {
     applied: AtomicU64,
+    /// Makes what changes the state fail.
+    pub broken: AtomicBool,
 }
 
 impl Nothing {
     fn count(&self, position: Position) -> BoxFuture<'_, io::Result<()>> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(io::Error::other("broken")) });
+        }
         self.applied.store(position.index, Ordering::Relaxed);
         Box::pin(async { Ok(()) })
     }
@@ -53,10 +58,10 @@ impl Machine for Nothing {
 
     fn install_snapshot(
         &self,
-        _position: Position,
+        position: Position,
         _snapshot: Box<dyn SnapshotWriter>,
     ) -> BoxFuture<'_, io::Result<()>> {
-        Box::pin(async { Ok(()) })
+        self.count(position)
     }
 }
 
