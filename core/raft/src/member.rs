@@ -3,13 +3,14 @@
 use std::fmt;
 
 /// What a node does for the cluster. Every member receives the whole log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Votes, and counts when an entry is to be committed.
     Voter,
     /// Keeps up with the log, to take a voter's place.
     StandBy,
     /// Keeps a copy, and is nobody's first choice.
+    #[default]
     Spare,
 }
 
@@ -42,11 +43,4 @@ pub struct Member {
 pub(crate) struct MemberInfo {
     pub address: String,
     pub role: Role,
-}
-
-#[allow(clippy::derivable_impls)]
-impl Default for Role {
-    fn default() -> Self {
-        Self::Spare
-    }
 }
