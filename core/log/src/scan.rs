@@ -81,3 +81,36 @@ impl<'a> SegmentReader<'a> {
         End { offset: self.offset, torn_bytes: claimed.min(rest.len()), proven_damage }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Record, encode_batch};
+    use crate::buffer::Buffer;
+    use crate::format::Opening;
+
+    fn segment(header: SegmentHeader) -> Vec<u8> {
+        let batch = BatchHeader {
+            length: 0,
+            record_count: 0,
+            previous_crc: 0,
+            sequence: 1,
+            durable: 0,
+            committed: None,
+        };
+        let mut buffer = Buffer::default();
+        encode_batch(&mut buffer, batch, &header, &[Record::Opening(Opening::default())]);
+        [&header.encode(), buffer.bytes()].concat()
+    }
+
+    /// Even where sequence and link of a stale batch are just what is expected.
+    #[test]
+    fn batches_of_a_files_earlier_life_never_pass() {
+        let header = SegmentHeader { block_bytes: 512, sequence: 3, salt: 7 };
+        let bytes = segment(header);
+        let read = |header| SegmentReader::new(&bytes, header, Link::default()).next_batch();
+        assert!(read(header).is_ok());
+        assert!(read(SegmentHeader { salt: 8, ..header }).is_err());
+        assert!(read(SegmentHeader { sequence: 4, ..header }).is_err());
+    }
+}

@@ -29,6 +29,9 @@ impl Device for Backwards {
         if flush.number == 1 {
             self.begin.recv().unwrap();
         }
+        // A segment is begun only when the one before is durable.
+        let sequence = flush.segment.header.sequence;
+        assert!(self.flushes.iter().all(|other| other.segment.header.sequence == sequence));
         flush.segment.file.write_all_at(flush.buffer.bytes(), flush.offset).unwrap();
         self.flushes.push(flush);
     }
@@ -49,7 +52,8 @@ fn entry(index: u64) -> Entry {
 /// Eight appends, each too large to share a batch: what each one heard, in the order of hearing.
 fn run(fail: bool) -> Vec<(u64, bool)> {
     let dir = tempfile::tempdir().unwrap();
-    let (env, options) = (Env::real(), Options { batch_bytes_max: 4096, ..Options::default() });
+    let env = Env::real();
+    let options = Options { batch_bytes_max: 4096, segment_bytes: 32 << 10, ..Options::default() };
     let ground = read(&env, dir.path(), &options, Alignment::CACHED, None).unwrap();
     let (release, begin) = mpsc::channel();
     let device = Box::new(Backwards { begin, fail, flushes: Vec::new() });
