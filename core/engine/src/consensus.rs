@@ -71,7 +71,8 @@ pub trait Machine: Debug + Send + Sync {
     fn follow(&self) -> BoxFuture<'_, ()>;
 
     /// Brings the database files as far up to date as readers allow and gives the highest index
-    /// such that it and all before it are durably in the files: the log up to it may go.
+    /// such that it and all before it are durably in the files: the log up to it may go. May come
+    /// during `apply`.
     fn checkpoint(&self) -> BoxFuture<'_, io::Result<u64>>;
 
     /// Opens a stream of the database files as they are, and go on changing. The receiver needs

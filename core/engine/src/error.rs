@@ -93,7 +93,13 @@ impl Error {
 impl From<SqliteError> for Error {
     fn from(error: SqliteError) -> Self {
         const SQLITE_INTERRUPT: i32 = 9;
-        if error.code == SQLITE_INTERRUPT { Self::Interrupted } else { Self::Sqlite(error) }
+        const SQLITE_IOERR_FSYNC: i32 = 1034;
+        match error.code {
+            SQLITE_INTERRUPT => Self::Interrupted,
+            // A session syncs nothing but its WAL, and that fails only where a commit is refused.
+            SQLITE_IOERR_FSYNC => Self::NotLeader,
+            _ => Self::Sqlite(error),
+        }
     }
 }
 

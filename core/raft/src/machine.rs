@@ -97,10 +97,8 @@ impl Shared {
         let _turn = self.storing.lock().await;
         let next = {
             let history = self.history.lock();
-            if index > position_or_zero(history.last()).index {
-                let message = format!("checkpoint at {index}, which was not applied yet");
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-            }
+            // The engine may be one entry ahead of what is noted here.
+            let index = index.min(position_or_zero(history.last()).index);
             match history.manifest_at(index) {
                 Some(next) => next,
                 None => return Ok(history.base().clone()),
@@ -135,10 +133,7 @@ impl RaftStateMachine<TypeConfig> for Replica {
     }
 
     async fn get_snapshot_builder(&mut self) -> Checkpoint {
-        // Here and not in the builder, which runs beside `apply`: the engine checkpoints between
-        // entries.
-        let index = Some(self.shared.machine.checkpoint().await);
-        Checkpoint { shared: self.shared.clone(), index }
+        Checkpoint { shared: self.shared.clone() }
     }
 
     async fn install_snapshot(
@@ -175,18 +170,17 @@ impl RaftStateMachine<TypeConfig> for Replica {
     }
 }
 
-/// A checkpoint that was made and has to be noted.
+/// Makes checkpoints, beside `apply`.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     shared: Arc<Shared>,
-    index: Option<io::Result<u64>>,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for Checkpoint {
     type SnapshotData = SnapshotHandle;
 
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<TypeConfig, SnapshotHandle>> {
-        let index = self.index.take().unwrap_or(Ok(0))?;
+        let index = self.shared.machine.checkpoint().await?;
         let manifest = self.shared.advance(index).await?;
         tracing::debug!(index, last = ?manifest.last, "checkpoint");
         let snapshot = SnapshotHandle::Local { _sending: None };

@@ -210,6 +210,8 @@ impl Session {
             })
         };
         match self.context.env.blocking.run(run).await {
+            // What interrupts a session that is over is the undo.
+            Some((Err(Error::Interrupted), _)) if self.is_over() => Err(self.over()),
             Some((result, seen)) => self.conclude(result, seen).await,
             None => Err(self.over()),
         }
