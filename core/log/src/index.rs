@@ -233,3 +233,68 @@ impl Index {
 fn cost(parts: &[Bytes]) -> usize {
     parts.iter().map(|part| part.len() + size_of::<Bytes>()).sum::<usize>() + size_of::<Slot>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: EntryKind = EntryKind::Command;
+    const PLACE: Place = Place { segment: 1, offset: 512, length: 40, batch: 1 };
+
+    fn at(term: u64, index: u64) -> Position {
+        Position { term, index }
+    }
+
+    fn payload() -> Option<Vec<Bytes>> {
+        Some(vec![Bytes::from_static(b"payload")])
+    }
+
+    /// Else the new entry would count as durable when the old one is.
+    #[test]
+    fn a_truncated_entry_does_not_lend_its_place() {
+        let mut index = Index::default();
+        let old = index.push(at(1, 1), KIND, payload(), None).unwrap();
+        index.truncate_after(None).unwrap();
+        let new = index.push(at(2, 1), KIND, payload(), None).unwrap();
+        index.place(1, old, PLACE);
+        assert_eq!(index.slot(1).unwrap().place, None);
+        index.place(1, new, PLACE);
+        assert_eq!(index.slot(1).unwrap().place, Some(PLACE));
+    }
+
+    #[test]
+    fn only_durable_entries_leave_the_cache() {
+        let mut index = Index::default();
+        for number in 1..=4 {
+            index.push(at(1, number), KIND, payload(), None).unwrap();
+        }
+        index.evict(usize::MAX, Some(4));
+        assert!(index.cached(1).is_some());
+        index.evict(0, Some(2));
+        let cached: Vec<_> = (1..=4).map(|number| index.cached(number).is_some()).collect();
+        assert_eq!(cached, [false, false, true, true]);
+        index.purge(at(1, 1)).unwrap();
+        index.truncate_after(Some(at(1, 3))).unwrap();
+        index.evict(0, Some(3));
+        assert_eq!((index.cached_bytes, index.uncached), (0, 2));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let mut index = Index::default();
+        index.push(at(2, 5), KIND, None, None).unwrap();
+        for position in [at(2, 7), at(1, 6), at(2, 5)] {
+            assert!(index.push(position, KIND, None, None).is_err(), "{position:?}");
+        }
+        for keep in [at(1, 5), at(2, 4), at(2, 6)] {
+            assert!(index.truncate_after(Some(keep)).is_err(), "{keep:?}");
+        }
+        for upto in [at(1, 5), at(1, 3), at(9, u64::MAX)] {
+            assert!(index.purge(upto).is_err(), "{upto:?}");
+        }
+        assert_eq!(index.purge(at(2, 5)), Ok(true));
+        assert_eq!(index.purge(at(2, 5)), Ok(false));
+        assert!(index.truncate_after(None).is_err());
+        assert_eq!((index.first(), index.last()), (None, Some(at(2, 5))));
+    }
+}

@@ -238,3 +238,59 @@ impl Recovery {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Record, encode_batch};
+    use crate::buffer::Buffer;
+    use crate::format::BatchHeader;
+    use crate::segment::segment_name;
+
+    /// A segment of one batch.
+    fn segment(sequence: u64, link: Link, opening: Opening) -> (Vec<u8>, Link) {
+        let header = SegmentHeader { block_bytes: 512, sequence, salt: sequence };
+        let batch = BatchHeader {
+            length: 0,
+            record_count: 0,
+            previous_crc: link.crc,
+            sequence: link.sequence + 1,
+            durable: link.sequence,
+            committed: None,
+        };
+        let mut buffer = Buffer::default();
+        let vote = Record::Vote(Vote { term: sequence, voted_for: 1, committed: false });
+        let records = [Record::Opening(opening), vote];
+        let (crc, _) = encode_batch(&mut buffer, batch, &header, &records);
+        ([&header.encode(), buffer.bytes()].concat(), Link { sequence: link.sequence + 1, crc })
+    }
+
+    fn opening(vote_term: u64) -> Opening {
+        let vote = Vote { term: vote_term, voted_for: 1, committed: false };
+        Opening { vote: Some(vote), ..Opening::default() }
+    }
+
+    fn refused(segments: &[Vec<u8>]) -> Option<&'static str> {
+        let mut recovery = Recovery::default();
+        for (bytes, sequence) in segments.iter().zip(1..) {
+            match recovery.segment(&segment_name(sequence), sequence, bytes) {
+                Ok(()) => {}
+                Err(Refused::Damaged(damage)) => return Some(damage.reason),
+                Err(Refused::Version { .. }) => return Some("version"),
+            }
+        }
+        recovery.finish().err().map(|_| "finish")
+    }
+
+    #[test]
+    fn a_segment_must_follow_the_one_before() {
+        let (first, link) = segment(1, Link::default(), Opening::default());
+        let follows = segment(2, link, opening(1)).0;
+        let repeats = segment(2, Link::default(), Opening::default()).0;
+        let other_state = segment(2, link, opening(7)).0;
+        assert_eq!(refused(&[first.clone(), follows]), None);
+        assert_eq!(refused(&[first.clone(), repeats]), Some("the segment repeats batches"));
+        let reason = Some("the segment opens with another state");
+        assert_eq!(refused(&[first, other_state]), reason);
+    }
+}

@@ -77,9 +77,10 @@ async fn all_that_waits_shares_one_flush() {
             }),
         );
     }
-    assert_eq!((log.durable_index(), *answered.lock().unwrap()), (None, 0));
+    let early = (log.durable_index(), *answered.lock().unwrap());
     let (_, syncs) = files.faults.counts();
     files.faults.hold_syncs(false);
+    assert_eq!(early, (None, 0));
     first.await.unwrap().unwrap();
     log.wait_durable(50).await.unwrap();
     barrier(&log).await.unwrap();
@@ -97,8 +98,9 @@ async fn what_is_not_durable_stays_in_memory() {
     files.faults.hold_syncs(true);
     let (completion, heard) = done();
     log.append(entries(1, 6..=9, 1000), completion);
-    assert_eq!(flats(&content(&log).await), flats(&entries(1, 1..=9, 1000)));
+    let early = content(&log).await;
     files.faults.hold_syncs(false);
+    assert_eq!(flats(&early), flats(&entries(1, 1..=9, 1000)));
     heard.await.unwrap().unwrap();
     assert_eq!(flats(&content(&log).await), flats(&entries(1, 1..=9, 1000)));
 }
@@ -114,8 +116,9 @@ async fn a_vote_is_durable_before_it_is_seen() {
     log.save_vote(vote, completion);
     let held = files.faults.clone();
     tokio::task::spawn_blocking(move || held.wait_held()).await.unwrap();
-    assert_eq!(log.vote(), None);
+    let early = log.vote();
     files.faults.hold_syncs(false);
+    assert_eq!(early, None);
     heard.await.unwrap().unwrap();
     assert_eq!(log.vote(), Some(vote));
     assert_eq!(open(&files.after_power_loss(0)).1.vote, Some(vote));
