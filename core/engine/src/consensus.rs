@@ -58,7 +58,8 @@ pub trait Machine: Debug + Send + Sync {
     /// The node starts: all up to `position` was applied before, and what follows comes again.
     fn resume(&self, position: Position);
 
-    /// Applies a committed command. An error stops the node: its state can no longer follow the log.
+    /// Applies a committed command. An error stops the node: its state can no longer follow the
+    /// log.
     fn apply(&self, position: Position, command: Payload) -> BoxFuture<'_, io::Result<()>>;
 
     /// Passes a committed entry that holds no command (a new leader's blank one, a membership).

@@ -94,7 +94,8 @@ impl Speculation {
     pub fn commit(&self, sequence: u64) -> Option<Pending> {
         let mut state = self.state.lock();
         let pending = state.pending.front().copied().filter(|it| it.sequence == sequence)?;
-        assert!(state.lost_from.is_none_or(|lost| sequence < lost), "a lost commit came back"); // (2)
+        // (2)
+        assert!(state.lost_from.is_none_or(|lost| sequence < lost), "a lost commit came back");
         state.pending.pop_front();
         state.pending_bytes -= pending.payload_bytes;
         state.committed = sequence;

@@ -1,5 +1,7 @@
 //! Engines that follow one log: what is shown, what is undone, what comes back.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod replicas;
 
 use std::sync::Arc;

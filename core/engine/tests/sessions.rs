@@ -1,5 +1,7 @@
 //! Sessions: turns to write, what may be run, what an interrupt stops.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod replicas;
 
 use std::sync::Arc;

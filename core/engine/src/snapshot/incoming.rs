@@ -144,7 +144,8 @@ impl Drop for Folder {
         if !self.kept
             && let Err(error) = folder::remove(&*self.env.files, &self.dir)
         {
-            tracing::warn!(dir = %self.dir.display(), %error, "an unfinished snapshot stays behind");
+            let dir = self.dir.display();
+            tracing::warn!(%dir, %error, "an unfinished snapshot stays behind");
         }
     }
 }
