@@ -20,6 +20,7 @@ const CALLERS: [usize; 2] = [1, 64];
 /// One backend under test. The lock hands indexes out in the order of the appends.
 struct Subject {
     backend: Backend,
+    dir: PathBuf,
     log: Log,
     next: Mutex<u64>,
 }
@@ -87,14 +88,16 @@ fn median<T: Copy + PartialOrd>(mut values: Vec<T>) -> T {
 
 #[tokio::main]
 async fn main() {
-    let root: PathBuf = std::env::args().nth(1).map_or_else(|| "target/flush".into(), Into::into);
+    let root: PathBuf = std::env::args().nth(1).map_or_else(|| "target".into(), Into::into);
     let mut subjects = Vec::new();
     for backend in [Backend::Threads, Backend::IoUring, Backend::Inline] {
-        let dir = root.join(format!("{backend:?}"));
+        let dir = root.join(format!("flush-{backend:?}"));
         // A folder of an earlier run.
         let _ = std::fs::remove_dir_all(&dir);
         match Log::open(&Env::real(), &dir, Options { backend, ..Options::default() }) {
-            Ok((log, _)) => subjects.push(Arc::new(Subject { backend, log, next: Mutex::new(1) })),
+            Ok((log, _)) => {
+                subjects.push(Arc::new(Subject { backend, dir, log, next: Mutex::new(1) }))
+            }
             Err(error) => println!("{backend:?}: {error}"),
         }
     }
@@ -119,6 +122,6 @@ async fn main() {
     }
     for subject in subjects {
         subject.log.close().await;
+        let _ = std::fs::remove_dir_all(&subject.dir);
     }
-    let _ = std::fs::remove_dir_all(&root);
 }
