@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use dqlite_vfs::{Connection, Interrupt};
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::authorizer::Refusals;
+use crate::lane::Permit;
 
 /// How long to wait for a running statement to notice an interrupt before the next one.
 const INTERRUPT_EVERY: Duration = Duration::from_millis(5);
@@ -30,7 +30,7 @@ pub(crate) struct Cell {
 pub(crate) struct Inner {
     pub connection: Option<Connection>,
     /// Held from before the first write of a transaction to its end.
-    pub lane: Option<OwnedSemaphorePermit>,
+    pub lane: Option<Permit>,
     pub refusals: Refusals,
 }
 
@@ -43,18 +43,28 @@ impl Cell {
 
     /// Runs `call` on the connection; `None` when it is gone. Blocks. (1)
     pub fn with<T>(&self, call: impl FnOnce(&mut Inner) -> T) -> Option<T> {
+        self.with_lane(None, call).0
+    }
+
+    /// The same with the write lane, if `permit` is given. Gives it back unless the connection's
+    /// transaction is open at the end: then the cell keeps it. (3)
+    pub fn with_lane<T>(
+        &self,
+        permit: Option<Permit>,
+        call: impl FnOnce(&mut Inner) -> T,
+    ) -> (Option<T>, Option<Permit>) {
         let mut inner = self.inner.lock();
-        let result = (!self.is_revoked() && inner.connection.is_some()).then(|| call(&mut inner));
-        let transaction_ended =
-            inner.connection.as_ref().is_none_or(|connection| connection.is_autocommit());
-        if transaction_ended || self.is_revoked() {
-            inner.lane = None; // (3)
+        if permit.is_some() {
+            inner.lane = permit;
         }
+        let result = (!self.is_revoked() && inner.connection.is_some()).then(|| call(&mut inner));
         if self.is_revoked() {
             inner.connection = None;
         }
+        let ended = inner.connection.as_ref().is_none_or(|connection| connection.is_autocommit());
+        let permit = if ended { inner.lane.take() } else { None };
         self.lane_held.store(inner.lane.is_some(), Ordering::SeqCst);
-        result
+        (result, permit)
     }
 
     /// True once the connection was taken away.

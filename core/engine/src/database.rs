@@ -25,13 +25,13 @@ use std::sync::{Arc, Weak};
 use dqlite_env::{File, OpenMode};
 use dqlite_vfs::{AuthContext, Page, WalPosition};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 
 use crate::authorizer::Refusals;
 use crate::cell::Cell;
 use crate::chain::{Chain, Open, SessionId};
 use crate::context::Context;
 use crate::error::Error;
+use crate::lane::Lane;
 use crate::meta::{Meta, MetaFile};
 use crate::name::DatabaseName;
 use crate::speculation::Speculation;
@@ -44,8 +44,7 @@ pub(crate) struct Database {
     vfs: dqlite_vfs::Database,
     /// The database's file, locked as SQLite locks it.
     file: Arc<dyn File>,
-    /// One permit, for the one connection that may write; given in the order of asking.
-    pub lane: Arc<Semaphore>,
+    pub lane: Lane,
     transition: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     meta: Mutex<MetaFile>,
@@ -140,7 +139,7 @@ impl Database {
             context,
             vfs,
             file,
-            lane: Arc::new(Semaphore::new(1)),
+            lane: Lane::default(),
             transition: tokio::sync::Mutex::default(),
             state: Mutex::new(state),
             meta: Mutex::new(meta),

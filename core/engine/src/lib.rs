@@ -32,6 +32,7 @@ mod database;
 mod engine;
 mod error;
 mod folder;
+mod lane;
 mod meta;
 mod name;
 mod pipeline;

@@ -9,6 +9,7 @@ mod import;
 mod run;
 mod script;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,6 +136,8 @@ pub struct Session {
     cell: Arc<Cell>,
     speculation: Arc<Speculation>,
     interrupted: Arc<Notify>,
+    /// Prepared statements that are known to need the lane.
+    writing: BTreeSet<StatementId>,
     busy_timeout: Duration,
     consistency: Consistency,
 }
@@ -181,6 +184,7 @@ impl Session {
             cell: seat.cell,
             speculation,
             interrupted: Arc::default(),
+            writing: BTreeSet::new(),
             busy_timeout,
             consistency: Consistency::default(),
         })

@@ -88,7 +88,7 @@ impl Database {
             state.restart_at.frame = end.frame.saturating_add(span);
         }
         let Some(live) = self.state.lock().live.clone() else { return Ok(()) };
-        let Ok(_permit) = self.lane.clone().acquire_owned().await else { return Ok(()) };
+        let _permit = self.lane.take().await;
         let deadline = tokio::time::Instant::now() + self.context.options.commit_timeout;
         if live.ticket().settled(deadline).await.is_err() {
             return Ok(()); // The lead is being lost, and the WAL with it.

@@ -13,8 +13,7 @@ use crate::error::Error;
 impl Session {
     /// Replaces the content of the database by that of the file at `path`, in one transaction.
     pub(crate) async fn import(&mut self, path: PathBuf) -> Result<(), Error> {
-        let permit = self.take_lane().await?;
-        self.on_connection(permit, move |inner| copy(inner, &path)).await
+        self.on_connection(true, move |inner| copy(inner, &path)).await
     }
 }
 

@@ -5,6 +5,7 @@ use dqlite_vfs::{Connection, StatementId, Step, TransactionState};
 use super::{Executed, Parameters, Prepared, RowSink, Rows, Seen, Session, Source, Tail};
 use crate::cell::Inner;
 use crate::error::Error;
+use crate::lane::deadline_after;
 
 /// A result that is being read.
 #[derive(Debug)]
@@ -41,11 +42,12 @@ impl Session {
             Tail::Report => prepare(inner, &sql)?.ok_or(Error::EmptyStatement),
             Tail::Refuse => prepare_only(inner, &sql),
         };
-        self.on_connection(None, call).await
+        self.on_connection(false, call).await
     }
 
     /// Drops a prepared statement.
     pub async fn finalize(&mut self, id: StatementId) -> Result<(), Error> {
+        self.writing.remove(&id);
         let finalize = move |inner: &mut Inner| {
             let found = connection(inner)?.finalize(id);
             if found { Ok(()) } else { Err(Error::NoStatement) }
@@ -136,9 +138,9 @@ impl Session {
         T: KeepsStatement,
         R: FnMut(&mut Connection, StatementId, &P) -> Result<T, Error> + Send + 'static,
     {
-        let mut permit = match &source {
-            Source::Text(sql) if writes_by_its_first_word(sql) => self.take_lane().await?,
-            _ => None,
+        let mut in_lane = match &source {
+            Source::Text(sql) => writes_by_its_first_word(sql),
+            Source::Prepared(id) => self.writing.contains(id),
         };
         let mut attempt = (source, parameters, run);
         loop {
@@ -161,11 +163,14 @@ impl Session {
                 }
                 result.map(Attempt::Done)
             };
-            match self.on_connection(permit.take(), call).await? {
+            match self.on_connection(in_lane, call).await? {
                 Attempt::Done(value) => return Ok(value),
                 Attempt::NeedsLane(again) => {
+                    if let Source::Prepared(id) = &again.0 {
+                        self.writing.insert(*id);
+                    }
                     attempt = again;
-                    permit = self.take_lane().await?;
+                    in_lane = true;
                 }
             }
         }
@@ -181,19 +186,16 @@ impl Session {
         result.unwrap_or_else(|| Err(self.over()))
     }
 
-    /// Runs `call` on the connection, with the lane's permit if one is given, and concludes.
+    /// Runs `call` on the connection, in the lane if it will write, and concludes.
     pub(super) async fn on_connection<T: Send + 'static>(
         &mut self,
-        permit: Option<tokio::sync::OwnedSemaphorePermit>,
+        in_lane: bool,
         call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let cell = self.cell.clone();
         let speculation = self.speculation.clone();
-        let run = move || {
-            cell.with(|inner| {
-                if permit.is_some() {
-                    inner.lane = permit;
-                }
+        let run = move |permit| {
+            cell.with_lane(permit, |inner| {
                 // Only the lane's holder commits, so a step ahead is this session's own.
                 let before = inner.lane.is_some().then(|| speculation.newest());
                 let result = call(inner);
@@ -209,7 +211,19 @@ impl Session {
                 (result, seen)
             })
         };
-        match self.context.env.blocking.run(run).await {
+        let blocking = self.context.env.blocking;
+        let ran = if in_lane && !self.cell.holds_lane() {
+            self.wait_for_the_log().await?;
+            let deadline = deadline_after(self.busy_timeout);
+            let stop = self.interrupted.notified();
+            self.database
+                .lane
+                .run(blocking, move |permit| run(Some(permit)), deadline, stop)
+                .await?
+        } else {
+            blocking.run(move || run(None).0).await
+        };
+        match ran {
             // What interrupts a session that is over is the undo.
             Some((Err(Error::Interrupted), _)) if self.is_over() => Err(self.over()),
             Some((result, seen)) => self.conclude(result, seen).await,
@@ -217,34 +231,15 @@ impl Session {
         }
     }
 
-    /// Waits for the session's turn to write, unless it has it. Gives the permit to hand over.
-    pub(super) async fn take_lane(
-        &mut self,
-    ) -> Result<Option<tokio::sync::OwnedSemaphorePermit>, Error> {
-        if self.cell.holds_lane() {
-            return Ok(None);
-        }
-        if self.is_over() {
-            return Err(self.over());
-        }
-        let turn = self.database.lane.clone().acquire_owned();
-        let permit = tokio::select! {
-            biased;
-            permit = tokio::time::timeout(self.busy_timeout, turn) => match permit {
-                Ok(Ok(permit)) => permit,
-                Ok(Err(_)) => return Err(Error::NotLeader),
-                Err(_) => return Err(Error::Busy),
-            },
-            () = self.interrupted.notified() => return Err(Error::Interrupted),
-        };
-        // Writers are faster than the log: let it catch up before adding to what waits.
+    /// Writers are faster than the log: lets it catch up before adding to what waits.
+    async fn wait_for_the_log(&self) -> Result<(), Error> {
         let deadline = tokio::time::Instant::now() + self.context.options.commit_timeout;
         while let Some((bytes, oldest)) = self.database.backlog()
             && bytes > self.context.options.backlog_bytes_max
         {
             oldest.settled(deadline).await.map_err(|_| Error::NotLeader)?;
         }
-        Ok(Some(permit))
+        Ok(())
     }
 }
 

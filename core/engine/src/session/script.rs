@@ -24,17 +24,16 @@ impl Session {
         sql: String,
         parameters: P,
     ) -> Result<Executed, Error> {
-        let mut permit =
-            if writes_by_its_first_word(&sql) { self.take_lane().await? } else { None };
+        let mut in_lane = writes_by_its_first_word(&sql);
         let executed = Executed::default();
         let mut progress =
             Progress { sql, parameters, offset_bytes: 0, parameters_taken: 0, executed };
         loop {
-            match self.on_connection(permit.take(), move |inner| advance(inner, progress)).await? {
+            match self.on_connection(in_lane, move |inner| advance(inner, progress)).await? {
                 Attempt::Done(executed) => return Ok(executed),
                 Attempt::NeedsLane(rest) => {
                     progress = rest;
-                    permit = self.take_lane().await?;
+                    in_lane = true;
                 }
             }
         }
