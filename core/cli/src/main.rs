@@ -1,0 +1,123 @@
+//! The command `dqlite`: everything a person does with a cluster, from one binary.
+//!
+//! Each command is one module that holds its arguments and a `run`. All but `node` reach a cluster
+//! through `dqlite-client`, as any other program would; `demo` and `bench` start their nodes as
+//! processes of this same binary. It promises that what it reports was seen: an error ends with
+//! exit status 1, and `demo` fails if a single acknowledged transaction is missing anywhere.
+//!
+//! ```text
+//!  node ──────────────── dqlite-server        runs until a signal
+//!  shell ──┐
+//!  cluster ├──────────── dqlite-client ─────> nodes, over the wire
+//!  status  │
+//!  import ─┤ image       a user's file as it can be imported
+//!  dump ───┘
+//!  demo ───┬ processes   three nodes, killed and started again
+//!  bench ──┘
+//! ```
+#![forbid(unsafe_code)]
+
+mod bench;
+mod cluster;
+mod demo;
+mod dump;
+mod image;
+mod import;
+mod node;
+mod output;
+mod processes;
+mod progress;
+mod servers;
+mod shell;
+mod status;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Replicated SQLite: nodes, a shell, and the cluster.
+#[derive(Debug, Parser)]
+#[command(name = "dqlite", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Node(node::Arguments),
+    Shell(shell::Arguments),
+    Cluster(cluster::Arguments),
+    Status(status::Arguments),
+    Import(import::Arguments),
+    Dump(dump::Arguments),
+    Demo(demo::Arguments),
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The node tells what it does; the other commands speak for themselves.
+    let default = match &arguments.command {
+        Command::Node(_) => "warn,dqlite=info",
+        _ => "error",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(run(arguments.command));
+    // A blocking call that nobody waits for any more does not keep the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Node(arguments) => node::run(&arguments).await,
+        Command::Shell(arguments) => shell::run(arguments).await,
+        Command::Cluster(arguments) => cluster::run(arguments).await,
+        Command::Status(arguments) => status::run(&arguments).await,
+        Command::Import(arguments) => import::run(arguments).await,
+        Command::Dump(arguments) => dump::run(&arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Bench(arguments) => bench::run(&arguments).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn servers_are_separated_by_commas() {
+        let parsed =
+            Arguments::try_parse_from(["dqlite", "shell", "--servers", "a:1,b:2", "app"]).unwrap();
+        let Command::Shell(shell) = parsed.command else { panic!("not the shell") };
+        assert_eq!(shell.servers.servers, ["a:1", "b:2"]);
+    }
+}
