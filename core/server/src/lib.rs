@@ -11,6 +11,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod asking;
 mod error;
 mod gateway;
 mod identity;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use dqlite_engine::Engine;
-use dqlite_env::{Env, Listener, Network};
+use dqlite_env::{Env, Network};
 use dqlite_raft::Status;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub stopping: watch::Sender<bool>,
     /// True once the node has a place in a cluster.
     pub joined: watch::Sender<bool>,
-    listener: Arc<dyn Listener>,
+    listening_on: String,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -79,7 +79,7 @@ impl Node {
             weight: AtomicU64::new(0),
             stopping: watch::Sender::new(false),
             joined: watch::Sender::new(false),
-            listener: listener.clone(),
+            listening_on: listener.address(),
             tasks: Mutex::default(),
         });
         shared.raft.run();
@@ -103,7 +103,7 @@ impl Node {
 
     /// The address that is listened on.
     pub fn listening_on(&self) -> String {
-        self.shared.listener.address()
+        self.shared.listening_on.clone()
     }
 
     /// The node's state, as of a moment ago.
