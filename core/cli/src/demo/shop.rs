@@ -19,7 +19,8 @@ const SCHEMA: &str = "
 CREATE TABLE customer(
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT NOT NULL, email TEXT NOT NULL UNIQUE);
 CREATE TABLE product(
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, price_cents INTEGER NOT NULL CHECK(price_cents > 0));
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL,
+    price_cents INTEGER NOT NULL CHECK(price_cents > 0));
 CREATE TABLE invoice(
     id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customer(id),
     issued DATE NOT NULL, paid BOOLEAN NOT NULL DEFAULT FALSE);

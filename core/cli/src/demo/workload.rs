@@ -85,7 +85,8 @@ impl Workload {
             client.execute(statement, ()).await.context("cannot make the demo's tables")?;
         }
         let accounts = format!(
-            "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < {ACCOUNTS}) \
+            "WITH RECURSIVE n(id) AS ( \
+                 SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < {ACCOUNTS}) \
              INSERT INTO dqlite_demo_account SELECT id, {BALANCE_AT_FIRST} FROM n"
         );
         client.execute(&accounts, ()).await.context("cannot open the demo's accounts")?;

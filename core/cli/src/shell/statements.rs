@@ -208,8 +208,8 @@ mod tests {
         let trigger = "CREATE TRIGGER t AFTER INSERT ON a BEGIN\n\
                        UPDATE b SET c = CASE WHEN 1 THEN 2 END; SELECT 1;\nEND;";
         assert_eq!(cut(&format!("{trigger} x;")), (vec![trigger, "x;"], ""));
-        let temp = "explain query plan create temp trigger t after insert on a begin delete from b; \
-                    end ;";
+        let temp = "explain query plan create temp trigger t after insert on a begin \
+                    delete from b; end ;";
         assert_eq!(cut(temp), (vec![temp], ""));
         let open = "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1;";
         assert_eq!(cut(open), (vec![], open));

@@ -1,9 +1,8 @@
 //! The other commands against one node.
 
-mod fixture;
-
-use fixture::{Node, dqlite};
 use rusqlite::Connection;
+
+use crate::fixture::{Node, dqlite};
 
 #[test]
 fn a_node_stops_cleanly_and_keeps_its_data() {

@@ -1,8 +1,6 @@
 //! The shell's binary against one node.
 
-mod fixture;
-
-use fixture::{Node, dqlite};
+use crate::fixture::{Node, dqlite};
 
 #[test]
 fn statements_run_in_order_and_rows_are_shown() {
@@ -79,7 +77,8 @@ fn dot_commands_work_through_a_pipe() {
 fn a_cluster_that_is_not_there_is_said_so() {
     let mut shell = dqlite();
     // Nobody listens on the port of the discard protocol.
-    let shell = shell.args(["shell", "--servers", "127.0.0.1:9", "-c", "SELECT 1"]);
+    let shell =
+        shell.args(["shell", "--servers", "127.0.0.1:9", "--timeout", "1", "-c", "SELECT 1"]);
     let output = shell.output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8(output.stderr).unwrap();
