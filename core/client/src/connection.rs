@@ -162,19 +162,11 @@ impl Connection {
         finalized.map_err(|fault| self.pooled.conclude(fault.with(Effect::Nothing)))
     }
 
-    /// Begins a transaction that takes the write lock with its first write.
-    ///
-    /// # Errors
-    /// The server refused, or the connection broke.
-    pub async fn begin(&mut self) -> Result<(), Error> {
-        self.begin_with(TransactionMode::Deferred).await
-    }
-
     /// Begins a transaction.
     ///
     /// # Errors
     /// The server refused, or the connection broke.
-    pub async fn begin_with(&mut self, mode: TransactionMode) -> Result<(), Error> {
+    pub async fn begin(&mut self, mode: TransactionMode) -> Result<(), Error> {
         let deadline = self.pooled.deadline();
         let begun = self.pooled.session()?.begin(mode.sql(), deadline).await;
         begun.map_err(|failure| self.pooled.conclude(failure))
