@@ -16,8 +16,10 @@ const FIXED: [&str; 6] = [
 ];
 
 /// Pragmas that may not be used at all.
-const REFUSED: [&str; 7] = [
+const REFUSED: [&str; 8] = [
     "wal_checkpoint",
+    // dqlite's own: elsewhere, SQLite ignores a pragma that it does not know.
+    "delete_database",
     "busy_timeout",
     "read_uncommitted",
     "temp_store_directory",

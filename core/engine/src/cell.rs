@@ -16,7 +16,7 @@ use crate::authorizer::Refusals;
 use crate::lane::Permit;
 
 /// How long to wait for a running statement to notice an interrupt before the next one.
-const INTERRUPT_EVERY: Duration = Duration::from_millis(5);
+pub(crate) const INTERRUPT_EVERY: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 pub(crate) struct Cell {
@@ -98,16 +98,21 @@ impl Cell {
         inner.lane = None;
     }
 
-    /// The session is gone: closes the connection now, or when the statement that runs has ended.
-    pub fn abandon(&self) {
+    /// The session is gone: closes the connection, unless a statement runs. False then: that one is
+    /// interrupted, and `with` closes on its way out. One that was about to run slips through, so
+    /// call again until this is true. (2)
+    pub fn abandon(&self) -> bool {
         self.revoked.store(true, Ordering::SeqCst);
         match self.inner.try_lock() {
             Some(mut inner) => {
                 inner.connection = None;
                 inner.lane = None;
+                true
             }
-            // `with` closes it on its way out.
-            None => self.interrupt(),
+            None => {
+                self.interrupt();
+                false
+            }
         }
     }
 }

@@ -108,7 +108,13 @@ impl Lane {
                 permit = timeout_at(deadline, self.take()) => match permit {
                     Ok(permit) => {
                         let lane = self.clone();
-                        blocking.run(move || lane.work(permit)).await;
+                        let work = blocking.run(move || lane.work(permit));
+                        tokio::select! {
+                            biased;
+                            // The rest is others' work: it goes on without anybody waiting here.
+                            value = &mut done => return value.map_err(|_| Error::NotLeader),
+                            () = work => {}
+                        }
                     }
                     Err(_) if place.take_back() => return Err(Error::Busy),
                     Err(_) => return done.await.map_err(|_| Error::NotLeader),
@@ -204,6 +210,28 @@ mod tests {
         let order = order.lock();
         assert!(order.iter().map(|(number, _)| *number).eq(0..100), "in the order of asking");
         assert!(order[..WORK_MAX].iter().all(|(_, thread)| *thread == order[0].1));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_work_of_others() {
+        let lane = Lane::default();
+        let held = lane.take().await;
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let quick = |permit| ((), Some(permit));
+        let slow = move |permit| (finished.recv().unwrap(), Some(permit));
+        let runner = lane.clone();
+        let quick = tokio::spawn(async move {
+            runner.run(Blocking::Pool, quick, late(), pending()).await.unwrap()
+        });
+        tokio::task::yield_now().await;
+        let slow = tokio::spawn(async move {
+            lane.run(Blocking::Pool, slow, late(), pending()).await.unwrap()
+        });
+        tokio::task::yield_now().await;
+        drop(held);
+        quick.await.unwrap();
+        finish.send(()).unwrap();
+        slow.await.unwrap();
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ use dqlite_vfs::{Statement, StatementId, Step, ValueRef};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, INTERRUPT_EVERY};
 use crate::consensus::Consensus;
 use crate::context::Context;
 use crate::database::{Database, Seat};
@@ -246,6 +246,15 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.cell.abandon();
+        if self.cell.abandon() {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let cell = self.cell.clone();
+        runtime.spawn(async move {
+            while !cell.abandon() {
+                tokio::time::sleep(INTERRUPT_EVERY).await;
+            }
+        });
     }
 }

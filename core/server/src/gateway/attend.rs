@@ -32,14 +32,11 @@ pub(super) async fn attend<T>(
     let mut work = pin!(work);
     let mut interrupted = false;
     loop {
-        let waits_for_client = reader.ahead().is_none();
         tokio::select! {
             biased;
             value = &mut work => return Ok(Attended { value, interrupted }),
-            open = reader.look_ahead(), if waits_for_client => {
-                if !open? {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
+            watched = reader.watch() => {
+                watched?;
                 let kind = reader.ahead().map(|frame| frame.kind);
                 if !interrupted && kind == Some(RequestType::Interrupt.number()) {
                     reader.drop_ahead();

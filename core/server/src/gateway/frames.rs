@@ -9,6 +9,10 @@ use tokio::io::{AsyncReadExt, ReadHalf};
 
 const READ_BYTES: usize = 16 << 10;
 
+/// A client that has sent more than this behind the next frame is made to wait, and its going away
+/// is noticed later.
+const BEHIND_BYTES_MAX: usize = 1 << 20;
+
 /// Reads frames. Every wait may be cancelled without losing bytes.
 #[derive(Debug)]
 pub(crate) struct FrameReader {
@@ -32,13 +36,23 @@ impl FrameReader {
         }
     }
 
-    /// Waits for the frame after the one that is being answered, and keeps it for `next`. False
-    /// when the client has closed the stream.
-    pub async fn look_ahead(&mut self) -> io::Result<bool> {
+    /// Waits for the frame after the one that is being answered, and keeps it for `next`. With one
+    /// kept already, waits for the client to go away, and keeps what it sends until then.
+    ///
+    /// # Errors
+    /// The client went away, or sent what is no frame.
+    pub async fn watch(&mut self) -> io::Result<()> {
         if self.ahead.is_none() {
             self.ahead = self.read().await?;
+            return self.ahead.as_ref().map(|_| ()).ok_or(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(self.ahead.is_some())
+        while self.buffer.len() < BEHIND_BYTES_MAX {
+            self.buffer.reserve(READ_BYTES);
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        std::future::pending().await
     }
 
     /// The frame that was looked ahead to.

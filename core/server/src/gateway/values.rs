@@ -31,33 +31,33 @@ pub(super) struct RowFrames(pub BytesMut);
 
 impl RowSink for RowFrames {
     fn take(&mut self, rows: &mut Rows<'_>) -> Result<bool, Error> {
+        // The columns are known only after a step: it may find that the schema has changed.
+        let mut at_row = rows.advance()?.is_some();
         let columns = rows.statement().columns();
         let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
         let classes: Vec<_> =
             columns.iter().map(|column| ColumnClass::of(column.declared_type.as_deref())).collect();
         loop {
             let mut frame = RowsEncoder::begin(&mut self.0, &names).map_err(encode_error)?;
-            let mut full = false;
-            while !full {
-                let Some(statement) = rows.advance()? else { break };
-                if classes.is_empty() {
-                    continue;
-                }
+            while at_row && !frame.is_full(limits::ROWS_FRAME_BYTES) {
                 frame.begin_row().map_err(encode_error)?;
                 for (column, class) in classes.iter().enumerate() {
-                    let value = class.encode_as(wire_value(statement.value(column)));
+                    let value = class.encode_as(wire_value(rows.statement().value(column)));
                     frame.push(value).map_err(encode_error)?;
                 }
-                full = frame.is_full(limits::ROWS_FRAME_BYTES);
+                if !frame.is_full(limits::ROWS_FRAME_BYTES) {
+                    at_row = rows.advance()?.is_some();
+                }
             }
-            let end = if full { RowsEnd::Part } else { RowsEnd::Done };
+            let end = if at_row { RowsEnd::Part } else { RowsEnd::Done };
             frame.finish(end).map_err(encode_error)?;
-            if !full {
+            if !at_row {
                 return Ok(false);
             }
             if rows.may_pause() {
                 return Ok(true);
             }
+            at_row = rows.advance()?.is_some();
         }
     }
 }

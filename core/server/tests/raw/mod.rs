@@ -1,7 +1,12 @@
 //! A client made of bytes: it knows the protocol from its description, not from the code that
 //! serves it. Nothing here waits longer than [`DEADLINE`]: a server that hangs fails the test.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "a test may, and each uses what it needs")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    reason = "a test may, and each uses what it needs"
+)]
 
 pub mod body;
 pub mod cluster;
@@ -9,12 +14,12 @@ pub mod rows;
 
 use std::time::Duration;
 
-use dqlite_env::{Env, Stream};
+use dqlite_env::{Network, RealNetwork, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 pub use body::{Body, V};
-pub use cluster::{Server, three};
+pub use cluster::Server;
 pub use rows::Table;
 
 /// No answer takes this long unless it never comes.
@@ -139,8 +144,8 @@ pub struct Wire {
 impl Wire {
     /// Connects and says nothing.
     pub async fn dial(address: &str) -> Self {
-        let stream = Env::real().network.connect(address);
-        Self { stream: timeout(DEADLINE, stream).await.unwrap().unwrap() }
+        let stream = timeout(DEADLINE, RealNetwork.connect(address)).await;
+        Self { stream: stream.unwrap().unwrap() }
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {
