@@ -52,11 +52,22 @@ pub struct Style {
     pub headers: bool,
 }
 
+/// Terminals that are narrower, or do not tell, get whole lines.
+const WRAPPED_WIDTH_MIN: u16 = 40;
+
 /// A table as every command of the program draws it.
 pub fn table(columns: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
+    let mut table = table_without_head();
+    table.set_header(columns);
+    table
+}
+
+fn table_without_head() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(columns);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    if table.width().is_some_and(|width| width >= WRAPPED_WIDTH_MIN) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     table
 }
 
@@ -72,11 +83,7 @@ pub struct Printer<'a, W: Write> {
 impl<'a, W: Write> Printer<'a, W> {
     /// Begins a result with these columns.
     pub fn new(out: W, style: Style, columns: &'a [String]) -> Self {
-        let mut table = table(columns);
-        if !style.headers {
-            table = Table::new();
-            table.load_preset(presets::UTF8_FULL_CONDENSED);
-        }
+        let table = if style.headers { table(columns) } else { table_without_head() };
         Self { out, style, columns, table, row_count: 0 }
     }
 
