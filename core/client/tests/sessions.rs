@@ -5,9 +5,9 @@ mod mock;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dqlite_client::{ClientOptions, ErrorKind, Outcome, Value};
+use dqlite_client::{Client, ClientOptions, ErrorKind, Outcome, Value};
 use dqlite_wire::{Request, ValueRef, codes};
-use mock::{Answer, Mock, client, integers, quick};
+use mock::{Answer, Mock, an_answer, client, integers, quick};
 use tokio::sync::Notify;
 
 #[tokio::test]
@@ -71,13 +71,16 @@ async fn a_call_that_was_cancelled_leaves_no_session_behind() {
 
 #[tokio::test]
 async fn a_session_that_the_node_closed_is_not_used() {
-    let mock = Mock::start().await;
-    let client = mock.client();
+    let mock = Mock::scripted(|connection, request| match request {
+        Request::ExecSql { .. } if connection == 1 => Some(Answer::BytesThenClose(an_answer())),
+        _ => None,
+    })
+    .await;
+    // Through memory the end of the stream is there with the answer before it.
+    let client = Client::new(mock.in_memory(), [mock.address.as_str()], "test");
     client.execute("INSERT INTO t VALUES (1)", ()).await.unwrap();
-    let mut first = client.connection().await.unwrap();
-    first.execute("INSERT INTO t VALUES (2)", ()).await.unwrap();
-    drop(first);
-    assert_eq!(mock.connections(), 1);
+    client.execute("INSERT INTO t VALUES (2)", ()).await.unwrap();
+    assert_eq!(mock.connections(), 2);
 }
 
 #[tokio::test]

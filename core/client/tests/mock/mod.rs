@@ -2,12 +2,13 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "a test may, and each uses what it needs")]
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use dqlite_client::{Client, ClientOptions};
-use dqlite_env::{Env, Listener, Network, RealNetwork, Stream};
+use dqlite_env::{BoxFuture, Env, Listener, Network, RealNetwork, Stream};
 use dqlite_wire::{
     ClusterFormat, NodeInfo, Request, Response, Role, RowsEncoder, RowsEnd, ValueRef, codes,
     encode_failure, limits, read_frame, read_hello,
@@ -104,15 +105,24 @@ impl Mock {
         self.shared.lock().requests.iter().map(|(_, request)| request.clone()).collect()
     }
 
+    /// A world in which the server alone is reached, through memory.
+    pub fn in_memory(&self) -> Env {
+        Env { network: Arc::new(Memory(self.clone())), ..Env::real() }
+    }
+
     async fn accept(self, listener: Arc<dyn Listener>) {
         while let Ok(stream) = listener.accept().await {
-            let number = {
-                let mut shared = self.shared.lock();
-                shared.connections += 1;
-                shared.connections
-            };
-            tokio::spawn(self.clone().serve(stream, number));
+            self.attend(stream);
         }
+    }
+
+    fn attend(&self, stream: Box<dyn Stream>) {
+        let number = {
+            let mut shared = self.shared.lock();
+            shared.connections += 1;
+            shared.connections
+        };
+        tokio::spawn(self.clone().serve(stream, number));
     }
 
     /// `None` when the client went away or the script ended the connection.
@@ -207,6 +217,27 @@ impl Mock {
     }
 }
 
+#[derive(Clone)]
+struct Memory(Mock);
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "memory to {}", self.0.address)
+    }
+}
+
+impl Network for Memory {
+    fn connect<'a>(&'a self, _: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        self.0.attend(Box::new(far));
+        Box::pin(async move { Ok(Box::new(near) as Box<dyn Stream>) })
+    }
+
+    fn listen<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Arc<dyn Listener>>> {
+        RealNetwork.listen(address)
+    }
+}
+
 /// Settings for tests in which something fails on purpose.
 pub fn quick() -> ClientOptions {
     ClientOptions { timeout: Duration::from_secs(20), ..ClientOptions::default() }
@@ -223,11 +254,16 @@ pub fn integers(rows: &[dqlite_client::Row]) -> Vec<i64> {
 
 pub const NOT_LEADER: Answer = Answer::Failure(codes::NOT_LEADER, codes::messages::NOT_LEADER);
 
-/// An answer that breaks off in the middle of its frame.
-pub fn half_an_answer() -> Answer {
+/// A whole answer to a write.
+pub fn an_answer() -> Vec<u8> {
     let mut out = BytesMut::new();
     Response::Result { last_insert_id: 1, rows_affected: 1 }.encode(&mut out).unwrap();
-    Answer::BytesThenClose(out[..12].to_vec())
+    out.to_vec()
+}
+
+/// An answer that breaks off in the middle of its frame.
+pub fn half_an_answer() -> Answer {
+    Answer::BytesThenClose(an_answer()[..12].to_vec())
 }
 
 fn usual(request: &Request, leader: &str) -> Answer {
