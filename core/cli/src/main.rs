@@ -59,9 +59,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // The node tells what it does; the other commands speak for themselves.
+    // The node tells what it does; the other commands speak for themselves. A caller that does not
+    // wait for an entry to be applied is nothing to warn of.
     let default = match &arguments.command {
-        Command::Node(_) => "warn,dqlite=info",
+        Command::Node(_) => "warn,dqlite=info,openraft::raft::responder=error",
         _ => "error",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));

@@ -1,8 +1,11 @@
 //! The other commands against one node.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use rusqlite::Connection;
 
-use crate::fixture::{Node, dqlite};
+use crate::fixture::{Node, dqlite, free_address};
 
 #[test]
 fn a_node_stops_cleanly_and_keeps_its_data() {
@@ -11,6 +14,21 @@ fn a_node_stops_cleanly_and_keeps_its_data() {
     node.restart();
     assert_eq!(node.sql("SELECT a FROM t").good(), "7\n");
     assert_eq!(node.terminate(), Some(0));
+}
+
+#[test]
+fn a_node_can_end_with_its_parent() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = dqlite();
+    node.arg("node").arg("--dir").arg(dir.path()).args(["--address", &free_address()]);
+    node.arg("--until-stdin-ends").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = node.stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on "), "{line:?}");
+    assert!(child.try_wait().unwrap().is_none());
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]
