@@ -3,13 +3,13 @@
 //! 1. A connection is used only under the cell's lock, on a thread that may block.
 //! 2. A revoked cell never holds a connection again. Whoever revokes it interrupts what runs until
 //!    the lock is free, so this takes as long as SQLite needs to notice.
-//! 3. The write lane's permit lives in the cell: it goes when the connection goes, or when its
-//!    transaction ends.
+//! 3. The write lane's permit lives in the cell while SQLite has a write transaction open: it goes
+//!    when that ends, and a transaction that could not begin to write does not keep it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dqlite_vfs::{Connection, Interrupt};
+use dqlite_vfs::{Connection, Interrupt, TransactionState};
 use parking_lot::Mutex;
 
 use crate::authorizer::Refusals;
@@ -46,8 +46,8 @@ impl Cell {
         self.with_lane(None, call).0
     }
 
-    /// The same with the write lane, if `permit` is given. Gives it back unless the connection's
-    /// transaction is open at the end: then the cell keeps it. (3)
+    /// The same with the write lane, if `permit` is given. Gives it back unless the connection has a
+    /// write transaction open at the end: then the cell keeps it. (3)
     pub fn with_lane<T>(
         &self,
         permit: Option<Permit>,
@@ -61,8 +61,8 @@ impl Cell {
         if self.is_revoked() {
             inner.connection = None;
         }
-        let ended = inner.connection.as_ref().is_none_or(|connection| connection.is_autocommit());
-        let permit = if ended { inner.lane.take() } else { None };
+        let writes = inner.connection.as_ref().is_some_and(is_writing);
+        let permit = if writes { None } else { inner.lane.take() };
         self.lane_held.store(inner.lane.is_some(), Ordering::SeqCst);
         (result, permit)
     }
@@ -115,4 +115,8 @@ impl Cell {
             }
         }
     }
+}
+
+fn is_writing(connection: &Connection) -> bool {
+    connection.transaction_state().is_ok_and(|state| state == TransactionState::Write)
 }
