@@ -78,6 +78,14 @@ impl Gateway {
     }
 
     pub(super) async fn transfer(&mut self, id: u64) -> io::Result<()> {
+        let status = self.node.raft.status();
+        let is_other_voter = |member: &dqlite_raft::Member| {
+            member.id == id && id != status.id && member.role == dqlite_raft::Role::Voter
+        };
+        let leads = status.leader.as_ref().is_some_and(|leader| leader.id == status.id);
+        if leads && id != 0 && !status.members.iter().any(is_other_voter) {
+            return self.fail(codes::ERROR, codes::messages::SERVER_ID_INVALID);
+        }
         let transferred = self.node.raft.transfer(id).await;
         self.changed(transferred)
     }
