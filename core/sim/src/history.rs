@@ -25,9 +25,22 @@ pub enum Outcome {
     Unknown,
 }
 
+/// Where an entry leaves a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Table {
+    /// In the list of entries.
+    Entry,
+    /// In the list of transfers.
+    Transfer,
+    /// Nowhere: it is the value of registers only.
+    None,
+}
+
 /// Something that was to be written, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
+    /// Where it is to be found.
+    pub table: Table,
     /// When it was asked for.
     pub begun: Moment,
     /// When the answer came.
@@ -36,7 +49,7 @@ pub struct Entry {
     pub outcome: Outcome,
 }
 
-/// The entries of one table that a client was shown, all that are not below `from`.
+/// The entries of [`Table::Entry`] that a client was shown, all that are not below `from`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Listing {
     /// When it was asked for.
@@ -53,15 +66,13 @@ pub struct Listing {
 #[derive(Debug, Default, Hash)]
 pub struct History {
     now: Moment,
-    next_entry: u64,
+    newest_entry: u64,
     /// Writes, by number.
     pub entries: BTreeMap<u64, Entry>,
     /// Reads of lists of entries.
     pub listings: Vec<Listing>,
     /// Reads and writes of registers.
     pub operations: Vec<Operation>,
-    /// What broke a rule the moment it was seen.
-    pub violations: Vec<String>,
 }
 
 impl History {
@@ -72,12 +83,12 @@ impl History {
     }
 
     /// A new entry, whose outcome is unknown until [`end`](Self::end) tells it.
-    pub fn begin(&mut self) -> u64 {
+    pub fn begin(&mut self, table: Table) -> u64 {
         let begun = self.tick();
-        self.next_entry += 1;
-        let entry = Entry { begun, ended: Moment::MAX, outcome: Outcome::Unknown };
-        self.entries.insert(self.next_entry, entry);
-        self.next_entry
+        self.newest_entry += 1;
+        let entry = Entry { table, begun, ended: Moment::MAX, outcome: Outcome::Unknown };
+        self.entries.insert(self.newest_entry, entry);
+        self.newest_entry
     }
 
     /// Notes what became of an entry.
@@ -86,6 +97,23 @@ impl History {
         if let Some(entry) = self.entries.get_mut(&entry) {
             (entry.ended, entry.outcome) = (ended, outcome);
         }
+    }
+
+    /// The number of the newest entry.
+    pub fn newest(&self) -> u64 {
+        self.newest_entry
+    }
+
+    /// The entries that leave a row in `table`.
+    pub fn of_table(&self, table: Table) -> BTreeMap<u64, Entry> {
+        let of_table = self.entries.iter().filter(|(_, entry)| entry.table == table);
+        of_table.map(|(number, entry)| (*number, *entry)).collect()
+    }
+
+    /// How many reads were answered.
+    pub fn reads(&self) -> usize {
+        let is_read = |operation: &&Operation| matches!(operation.access, Access::Read { .. });
+        self.listings.len() + self.operations.iter().filter(is_read).count()
     }
 
     /// How many entries had this outcome.

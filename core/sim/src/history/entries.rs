@@ -74,9 +74,10 @@ fn check_listing(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Table;
 
     fn asked() -> BTreeMap<u64, Entry> {
-        let entry = |begun, ended, outcome| Entry { begun, ended, outcome };
+        let entry = |begun, ended, outcome| Entry { table: Table::Entry, begun, ended, outcome };
         BTreeMap::from([
             (1, entry(1, 2, Outcome::Acknowledged)),
             (2, entry(3, 4, Outcome::Failed)),

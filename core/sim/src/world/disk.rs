@@ -43,7 +43,7 @@ pub(super) struct State {
     /// Counts power losses; handles belong to one epoch.
     pub epoch: u64,
     pub counts: DiskCounts,
-    /// Files in a folder of this name are never synced, whatever the disk says.
+    /// Of files in a folder of this name, data is never synced, whatever the disk says.
     pub lying_folder: Option<String>,
     names: Names,
     durable: Names,
@@ -204,7 +204,8 @@ impl Disk {
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// From now on, syncs of files in folders of this name do nothing and say that all is well.
+    /// From now on, `sync_data` of files in folders of this name does nothing and says that all is
+    /// well.
     pub fn lie_about(&self, folder: &str) {
         self.state.lock().lying_folder = Some(folder.to_owned());
     }
@@ -234,6 +235,13 @@ impl Disk {
                 inode.lock().locked_by = None;
             }
         }
+    }
+
+    /// True while something was written and is not durable.
+    pub fn is_busy(&self) -> bool {
+        let state = self.state.lock();
+        let waits = |node: &Node| matches!(node, Node::File(it) if !it.lock().waiting.is_empty());
+        !state.journal.is_empty() || state.names.values().any(waits)
     }
 
     /// What happened to the disk so far.

@@ -156,16 +156,16 @@ impl File for Handle {
 
     fn sync_data(&self) -> io::Result<()> {
         let lies = {
-            let mut state = self.disk.state.lock();
-            state.counts.syncs += 1;
+            let state = self.disk.state.lock();
             let folder = self.path.parent().and_then(Path::file_name);
             state.lying_folder.as_deref().is_some_and(|it| folder.is_some_and(|is| is == it))
         };
-        self.alive(|inode| if lies { () } else { inode.sync() })
+        if lies { self.alive(|_| ()) } else { self.sync_all() }
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.sync_data()
+        self.disk.state.lock().counts.syncs += 1;
+        self.alive(Inode::sync)
     }
 
     fn lock_database(&self) -> io::Result<()> {
