@@ -35,7 +35,9 @@ pub(crate) struct Changer {
     pub handle: Arc<Handle>,
     pub election_max: Duration,
     pub catch_up_timeout: Duration,
-    /// Held while this node changes the membership.
+    /// Held while this node makes a change that it was asked for.
+    pub asked: Arc<tokio::sync::Mutex<()>>,
+    /// Held while this node changes the membership, or looks whether it has to.
     pub turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -96,9 +98,12 @@ impl Changer {
         &self,
         plan: impl FnOnce(&Membership) -> Result<Plan, Error>,
     ) -> Result<(), Error> {
-        let Ok(turn) = self.turn.clone().try_lock_owned() else {
+        let Ok(asked) = self.asked.clone().try_lock_owned() else {
             return Err(Error::ChangeInProgress);
         };
+        // Whoever only looks is done in a moment; who completes a change may not be.
+        let turn = tokio::time::timeout(self.election_max, self.turn.clone().lock_owned());
+        let Ok(turn) = turn.await else { return Err(Error::ChangeInProgress) };
         let (plan, standing) = {
             let metrics = self.raft.metrics();
             let metrics = metrics.borrow_watched();
@@ -112,7 +117,7 @@ impl Changer {
         };
         let this = self.clone();
         let made = tokio::spawn(async move {
-            let _turn = turn; // (2)
+            let _held = (asked, turn); // (2)
             let stands = Precondition::LastMembershipLogId { last_membership_log_id: standing }; // (1)
             let done = this.raft.change_membership_if(plan.changes, plan.retain, [stands]).await?;
             let mut metrics = this.raft.metrics();

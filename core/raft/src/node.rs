@@ -289,6 +289,7 @@ impl Inner {
             handle: handle.clone(),
             election_max: options.election_max,
             catch_up_timeout: options.catch_up_timeout,
+            asked: Arc::default(),
             turn: Arc::default(),
         };
         let quiet = match options.faults.early_votes {
