@@ -176,6 +176,27 @@ async fn a_body_that_commits_by_itself_is_not_taken_for_harmless() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_an_error_may_have_ended_is_not_taken_for_harmless() {
+    let mock = Mock::scripted(|_, request| match request {
+        Request::ExecSql { sql, .. } if sql.contains("VALUES (1)") => {
+            // ON CONFLICT ROLLBACK ends the transaction, and nothing in the answer says so.
+            Some(Answer::Failure(codes::CONSTRAINT_UNIQUE, "UNIQUE constraint failed: t.n"))
+        }
+        Request::ExecSql { sql, .. } if sql.contains("VALUES (2)") => Some(Answer::Close),
+        _ => None,
+    })
+    .await;
+    let result = mock
+        .client()
+        .transaction(|tx| async move {
+            tx.execute("INSERT INTO t VALUES (1)", ()).await.unwrap_err();
+            tx.execute("INSERT INTO t VALUES (2)", ()).await
+        })
+        .await;
+    assert_eq!(result.unwrap_err().outcome, Outcome::Unknown);
+}
+
+#[tokio::test]
 async fn a_transaction_that_fails_is_rolled_back() {
     let violated = Answer::Failure(codes::CONSTRAINT_UNIQUE, "UNIQUE constraint failed: t.n");
     let mock = once("INSERT", violated).await;

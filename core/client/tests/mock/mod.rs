@@ -162,7 +162,10 @@ impl Mock {
                 Answer::BytesThenClose(bytes) => {
                     stream.write_all(&bytes).await.ok()?;
                     stream.shutdown().await.ok()?;
-                    return None;
+                    // It still takes what comes, as a socket would for a while.
+                    loop {
+                        read(&mut stream, &mut input).await?;
+                    }
                 }
                 Answer::Close => return None,
                 Answer::Silence => std::future::pending::<()>().await,
