@@ -10,9 +10,9 @@ use crate::fault::Failure;
 use crate::pool::Pool;
 
 const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_millis(250);
 
-/// Pauses that double, from 50 milliseconds to a second, less up to a half by chance.
+/// Pauses that double, from 50 to 250 milliseconds, less up to a half by chance.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     pause: Duration,
