@@ -21,7 +21,7 @@
 //! use dqlite_client::{Client, Env};
 //!
 //! let client = Client::new(Env::real(), ["127.0.0.1:9001", "127.0.0.1:9002"], "shop");
-//! client.execute("CREATE TABLE IF NOT EXISTS item (id INTEGER PRIMARY KEY, name TEXT)", ()).await?;
+//! client.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT)", ()).await?;
 //! client.execute("INSERT INTO item (name) VALUES (?)", ("lamp",)).await?;
 //! let mut rows = client.query("SELECT id, name FROM item WHERE id > ?", (0,)).await?;
 //! while let Some(row) = rows.next().await? {

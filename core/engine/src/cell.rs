@@ -46,8 +46,8 @@ impl Cell {
         self.with_lane(None, call).0
     }
 
-    /// The same with the write lane, if `permit` is given. Gives it back unless the connection has a
-    /// write transaction open at the end: then the cell keeps it. (3)
+    /// The same with the write lane, if `permit` is given. Gives it back unless the connection has
+    /// a write transaction open at the end: then the cell keeps it. (3)
     pub fn with_lane<T>(
         &self,
         permit: Option<Permit>,

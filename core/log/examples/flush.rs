@@ -111,7 +111,8 @@ async fn main() {
         }
         for (subject, rounds) in subjects.iter().zip(rounds) {
             println!(
-                "{callers:>3} callers  {:<8} {:>7.0} appends/s  p50 {:>5} us  p99 {:>6} us  {:>4.1} entries/flush",
+                "{callers:>3} callers  {:<8} {:>7.0} appends/s  p50 {:>5} us  p99 {:>6} us  \
+                 {:>4.1} entries/flush",
                 format!("{:?}", subject.backend),
                 median(rounds.iter().map(|round: &Figures| round.appends_per_second).collect()),
                 median(rounds.iter().map(|round| round.median_us).collect()),

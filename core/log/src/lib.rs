@@ -8,7 +8,8 @@
 //!
 //! - A completion that heard `Ok` is durable, and so is everything that was requested before it.
 //! - After a crash the log is what some prefix of the requests made, at least all that were
-//!   answered; each entry of an append counts as a request. A torn tail is cut; anything else that is missing is an error that names it.
+//!   answered; each entry of an append counts as a request. A torn tail is cut; anything else that
+//!   is missing is an error that names it.
 //! - After the first error nothing more is written, and nothing is retried.
 //!
 //! ```text

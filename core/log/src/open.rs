@@ -82,7 +82,8 @@ fn choose(backend: Backend, real: bool, dir: &Path) -> Result<(Driver, Alignment
             Ok(device) => return Ok((Driver::Device(Backend::IoUring, device), alignment)),
             Err(source) if backend == Backend::IoUring => return Err(unavailable(source)),
             Err(error) => {
-                tracing::info!(dir = %dir.display(), %error, "no io_uring here: writing with pwritev2");
+                let dir = dir.display();
+                tracing::info!(%dir, %error, "no io_uring here: writing with pwritev2");
             }
         }
     }

@@ -118,7 +118,8 @@ impl Changer {
         let this = self.clone();
         let made = tokio::spawn(async move {
             let _held = (asked, turn); // (2)
-            let stands = Precondition::LastMembershipLogId { last_membership_log_id: standing }; // (1)
+            // (1)
+            let stands = Precondition::LastMembershipLogId { last_membership_log_id: standing };
             let done = this.raft.change_membership_if(plan.changes, plan.retain, [stands]).await?;
             let mut metrics = this.raft.metrics();
             loop {

@@ -1,10 +1,10 @@
 //! How nodes talk: connections, the requests that go out and the service that answers them.
 //!
 //! ```text
-//!  openraft ── Peer ──┬─ append     Pipeline: up to `window` appends unanswered ──┐
-//!                     ├─ unary      votes, transfers                              ├─> PeerService ── openraft
-//!                     ├─ heartbeat  so that no append stands before a heartbeat   │   of the other node
-//!                     └─ snapshot   chunks of the database files, then one answer ┘
+//!  openraft ── Peer ─┬─ append     Pipeline: up to `window` unanswered ─┐
+//!                    ├─ unary      votes, transfers                     ├─ PeerService ─ openraft
+//!                    ├─ heartbeat  no append stands before one          │  of the other node
+//!                    └─ snapshot   chunks of files, then one answer ────┘
 //! ```
 
 mod connection;

@@ -69,7 +69,8 @@ impl PeerService {
             _ = replaced => {}
             ended = self.serve_kind(hello.kind, connection) => {
                 if let Err(error) = ended {
-                    tracing::debug!(sender = hello.sender, kind = ?hello.kind, %error, "connection ended");
+                    let (sender, kind) = (hello.sender, hello.kind);
+                    tracing::debug!(sender, ?kind, %error, "connection ended");
                 }
             }
         }
