@@ -3,13 +3,15 @@
 use std::process::{Command, Output};
 
 fn simulate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_dqlite-sim")).args(arguments).output().unwrap()
+    let simulator = env!("CARGO_BIN_EXE_dqlite-sim");
+    Command::new(simulator).args(arguments).output().expect("the simulator starts")
 }
 
 /// The line that a run prints, without what differs from machine to machine.
 fn line(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().next().unwrap().split(" wall_s=").next().unwrap().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    line.split_once(" wall_s=").expect("a run prints its line").0.to_owned()
 }
 
 #[test]

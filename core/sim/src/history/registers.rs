@@ -227,4 +227,59 @@ mod tests {
         let other = Operation { register: 2, ..read(0, 3, 4) };
         check_registers(&[write(1, 1, 2), other]).unwrap();
     }
+
+    /// Whether the operations have an order, found by trying all.
+    fn has_order(value: u64, left: &[Operation]) -> bool {
+        let may_be_left_out = |it: &Operation| matches!(it.access, Access::Write { outcome, .. } if outcome != Outcome::Acknowledged);
+        if left.iter().all(may_be_left_out) {
+            return true;
+        }
+        (0..left.len()).any(|at| {
+            let next = left[at];
+            let precedes = |it: &Operation| it.ended < next.begun && !may_be_left_out(it);
+            if left.iter().any(precedes) {
+                return false;
+            }
+            let rest: Vec<_> = [&left[..at], &left[at + 1..]].concat();
+            match next.access {
+                Access::Write { outcome: Outcome::Failed, .. } => false,
+                Access::Write { value, .. } => has_order(value, &rest),
+                Access::Read { value: read } => read == value && has_order(value, &rest),
+            }
+        })
+    }
+
+    #[test]
+    fn small_histories_are_judged_as_by_trying_all_orders() {
+        use rand::rngs::SmallRng;
+        use rand::{Rng, SeedableRng};
+
+        let mut random = SmallRng::seed_from_u64(1);
+        let mut linearizable = 0;
+        for _ in 0..20_000 {
+            let operation = |value: u64, random: &mut SmallRng| {
+                let begun = random.random_range(1..20);
+                let ended = begun + random.random_range(1..8);
+                match random.random_range(0..9) {
+                    0..3 => write(value, begun, ended),
+                    3 => written(value, begun, ended, Outcome::Unknown),
+                    4 => written(value, begun, ended, Outcome::Failed),
+                    _ => read(random.random_range(0..4), begun, ended),
+                }
+            };
+            let operations: Vec<_> = (1..=6).map(|value| operation(value, &mut random)).collect();
+            // Moments are unique in a history.
+            let operations: Vec<_> = (0..).zip(operations).map(|(at, it)| spread(at, it)).collect();
+            let expected = has_order(0, &operations);
+            let judged = check_registers(&operations);
+            assert_eq!(judged.is_ok(), expected, "{judged:?} {operations:#?}");
+            linearizable += u32::from(expected);
+        }
+        assert!(linearizable > 500, "{linearizable} of them are linearizable");
+    }
+
+    fn spread(at: u64, operation: Operation) -> Operation {
+        let (begun, ended) = (operation.begun * 100 + at, operation.ended * 100 + 50 + at);
+        Operation { begun, ended, ..operation }
+    }
 }

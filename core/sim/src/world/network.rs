@@ -19,9 +19,11 @@ use turmoil::net::{TcpListener, TcpStream};
 /// All streams of a world. Clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct Streams {
-    /// By the names of the two hosts, the smaller first.
-    by_hosts: Arc<Mutex<BTreeMap<(String, String), Vec<Weak<Break>>>>>,
+    by_hosts: Arc<Mutex<BTreeMap<Pair, Vec<Weak<Break>>>>>,
 }
+
+/// The names of two hosts, the smaller first.
+type Pair = (String, String);
 
 /// Whether a stream was reset.
 #[derive(Debug, Default)]
@@ -67,7 +69,7 @@ impl Streams {
     }
 }
 
-fn key(a: &str, b: &str) -> (String, String) {
+fn key(a: &str, b: &str) -> Pair {
     if a < b { (a.to_owned(), b.to_owned()) } else { (b.to_owned(), a.to_owned()) }
 }
 
@@ -171,5 +173,58 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn network(host: &str, streams: &Streams) -> SimulatedNetwork {
+        SimulatedNetwork { host: host.to_owned(), streams: streams.clone() }
+    }
+
+    #[test]
+    fn streams_carry_bytes_until_a_partition_ends_them() {
+        let streams = Streams::default();
+        let mut sim = turmoil::Builder::new().build();
+        let at_server = streams.clone();
+        sim.host("server", move || {
+            let network = network("server", &at_server);
+            async move {
+                let listener = network.listen("server:9000").await?;
+                let mut stream = listener.accept().await?;
+                let mut bytes = [0; 4];
+                stream.read_exact(&mut bytes).await?;
+                stream.write_all(&bytes).await?;
+                let ended = stream.read(&mut bytes).await.map_err(|error| error.kind());
+                assert_eq!(ended, Err(io::ErrorKind::ConnectionReset));
+                std::future::pending().await
+            }
+        });
+        let at_client = network("client", &streams);
+        sim.client("client", async move {
+            let mut stream = at_client.connect("server:9000").await?;
+            stream.write_all(b"ping").await?;
+            let mut bytes = [0; 4];
+            stream.read_exact(&mut bytes).await?;
+            assert_eq!(&bytes, b"ping");
+            let reading = tokio::spawn(async move {
+                stream.read(&mut [0; 4]).await.map_err(|error| error.kind())
+            });
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            turmoil::partition("client", "server");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            turmoil::repair("client", "server");
+            at_client.streams.reset("client", "server");
+            assert_eq!(reading.await?, Err(io::ErrorKind::ConnectionReset));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Ok(())
+        });
+        sim.run().unwrap();
     }
 }
