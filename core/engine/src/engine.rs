@@ -108,7 +108,7 @@ impl Engine {
     /// The whole of a database as one SQLite file, as this node has applied it. On any node; the
     /// leader's holds only what is committed.
     pub async fn dump(&self, name: &str) -> Result<Vec<u8>, Error> {
-        let name = DatabaseName::new(name)?;
+        let name = DatabaseName::new(name).map_err(|_| Error::NoDatabase)?;
         let database = self.find(&name).filter(|it| it.is_used()).ok_or(Error::NoDatabase)?;
         let seat = database.connect_local().await?;
         let speculation = seat.speculation.clone();

@@ -182,8 +182,12 @@ impl Session {
         call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let cell = self.cell.clone();
-        let result = self.context.env.blocking.run(move || cell.with(call)).await;
-        result.unwrap_or_else(|| Err(self.over()))
+        match self.context.env.blocking.run(move || cell.with(call)).await {
+            // What interrupts a session that is over is the undo.
+            Some(Err(Error::Interrupted)) if self.is_over() => Err(self.over()),
+            Some(result) => result,
+            None => Err(self.over()),
+        }
     }
 
     /// Runs `call` on the connection, in the lane if it will write, and concludes.
@@ -224,7 +228,6 @@ impl Session {
             blocking.run(move || run(None).0).await
         };
         match ran {
-            // What interrupts a session that is over is the undo.
             Some((Err(Error::Interrupted), _)) if self.is_over() => Err(self.over()),
             Some((result, seen)) => self.conclude(result, seen).await,
             None => Err(self.over()),

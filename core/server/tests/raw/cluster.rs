@@ -7,7 +7,7 @@ use dqlite_env::Env;
 use dqlite_server::{Node, NodeOptions};
 use tempfile::TempDir;
 
-use super::{Body, HELLO, Wire, ask, body::Reader, say};
+use super::{Body, DEADLINE, HELLO, Wire, ask, body::Reader, say};
 
 /// The address that single nodes are known by. Nothing listens there: it is only an answer.
 pub const ADDRESS: &str = "127.0.0.1:9131";
@@ -70,6 +70,16 @@ impl Server {
         let mut wire = self.connect().await;
         wire.open("test").await;
         wire
+    }
+
+    /// Waits until this node says that `id` leads; of itself it says so once it can serve.
+    pub async fn wait_leader(&self, id: u64) {
+        let told = async {
+            while self.leader().await.0 != id {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(tokio::time::timeout(DEADLINE, told).await.is_ok(), "node {id} does not lead");
     }
 
     /// Who leads, as this node says.
