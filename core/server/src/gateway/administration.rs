@@ -143,8 +143,14 @@ impl Gateway {
         self.respond(&Response::Empty)
     }
 
+    /// The consensus tells its state a moment late, and the databases theirs at once: what they have
+    /// applied is committed, and in the log.
     pub(super) fn status(&mut self) -> io::Result<()> {
         let status = self.node.raft.status();
+        let databases = self.node.engine.databases();
+        let applied_indexes = databases.iter().map(|database| database.applied_index);
+        let applied_index = applied_indexes.fold(status.applied_index, u64::max);
+        let commit_index = status.commit_index.max(applied_index);
         let database = |database: dqlite_engine::DatabaseStatus| DatabaseStatus {
             name: database.name.into(),
             applied_index: database.applied_index,
@@ -156,10 +162,10 @@ impl Gateway {
             role: status.role.map(wire_role),
             leader_id: status.leader.map_or(0, |leader| leader.id),
             term: status.term,
-            last_log_index: status.last_index,
-            commit_index: status.commit_index,
-            applied_index: status.applied_index,
-            databases: self.node.engine.databases().into_iter().map(database).collect(),
+            last_log_index: status.last_index.max(commit_index),
+            commit_index,
+            applied_index,
+            databases: databases.into_iter().map(database).collect(),
         }))
     }
 
