@@ -93,7 +93,8 @@ async fn declared_types_decide_and_odd_values_go_plainly() {
         ("x'01'", vec![blob; 4]),
         ("NULL", vec![V::Null; 4]),
     ] {
-        wire.run(&format!("DELETE FROM y; INSERT INTO y (dt, d, ts, b) VALUES ({value}, {value}, {value}, {value})")).await;
+        let values = [value; 4].join(", ");
+        wire.run(&format!("DELETE FROM y; INSERT INTO y (dt, d, ts, b) VALUES ({values})")).await;
         assert_eq!(wire.rows("SELECT dt, d, ts, b FROM y").await, [row], "{value}");
         // Through a view and a subquery, but not an expression.
         let row = wire.rows("SELECT dt, max(dt), dt || '', +dt FROM (SELECT * FROM y)").await;

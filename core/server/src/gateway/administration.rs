@@ -143,8 +143,8 @@ impl Gateway {
         self.respond(&Response::Empty)
     }
 
-    /// The consensus tells its state a moment late, and the databases theirs at once: what they have
-    /// applied is committed, and in the log.
+    /// The consensus tells its state a moment late, and the databases theirs at once: what they
+    /// have applied is committed, and in the log.
     pub(super) fn status(&mut self) -> io::Result<()> {
         let status = self.node.raft.status();
         let databases = self.node.engine.databases();

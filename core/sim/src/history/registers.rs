@@ -230,7 +230,10 @@ mod tests {
 
     /// Whether the operations have an order, found by trying all.
     fn has_order(value: u64, left: &[Operation]) -> bool {
-        let may_be_left_out = |it: &Operation| matches!(it.access, Access::Write { outcome, .. } if outcome != Outcome::Acknowledged);
+        let may_be_left_out = |it: &Operation| match it.access {
+            Access::Write { outcome, .. } => outcome != Outcome::Acknowledged,
+            _ => false,
+        };
         if left.iter().all(may_be_left_out) {
             return true;
         }
