@@ -21,9 +21,6 @@ pub const DELAY_MIN: Duration = Duration::from_micros(200);
 /// The longest of them.
 pub const DELAY_MAX: Duration = Duration::from_millis(5);
 
-/// How often something breaks, on average.
-const PAUSE: Duration = Duration::from_millis(450);
-
 /// Breaks and mends things.
 #[derive(Debug)]
 pub struct Faults {
@@ -34,6 +31,11 @@ pub struct Faults {
     /// With the time when it is mended, or over.
     broken: Vec<(Duration, Broken)>,
     next: Duration,
+    /// How often each kind comes. Seeds differ in it: what one kind of fault does wrong, another
+    /// may heal before anybody sees it.
+    appetite: [u32; KINDS.len()],
+    /// How long it is from one fault to the next, on average.
+    pause_ms: u64,
     counts: FaultCounts,
     transfer: TransferSlot,
 }
@@ -53,6 +55,34 @@ pub struct FaultCounts {
     /// Transfers of the lead.
     pub transfers: u64,
 }
+
+/// The kinds of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    PowerLoss,
+    Kill,
+    PowerLossOfAll,
+    Restart,
+    Cut,
+    CutOneWay,
+    Stall,
+    Slow,
+    Isolate,
+    Transfer,
+}
+
+const KINDS: [Kind; 10] = [
+    Kind::PowerLoss,
+    Kind::Kill,
+    Kind::PowerLossOfAll,
+    Kind::Restart,
+    Kind::Cut,
+    Kind::CutOneWay,
+    Kind::Stall,
+    Kind::Slow,
+    Kind::Isolate,
+    Kind::Transfer,
+];
 
 /// Something that waits to be mended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +115,14 @@ impl Broken {
 
 impl Faults {
     /// Nothing is broken yet.
-    pub fn new(random: SmallRng, world: World, cluster: Cluster, trace: Trace) -> Self {
+    pub fn new(mut random: SmallRng, world: World, cluster: Cluster, trace: Trace) -> Self {
+        let mut appetite = KINDS.map(|_| [0, 0, 1, 3][random.random_range(0..4)]);
+        if appetite == [0; KINDS.len()] || random.random_bool(0.25) {
+            // Leaders lose the lead and live on, and nothing else.
+            appetite = KINDS.map(|kind| u32::from(kind == Kind::Isolate));
+        }
+        let pause_ms = random.random_range(250..1500);
+        traced!(trace, "appetite: {:?}", KINDS.iter().zip(appetite).collect::<Vec<_>>());
         Self {
             random,
             world,
@@ -93,6 +130,8 @@ impl Faults {
             trace,
             broken: Vec::new(),
             next: Duration::ZERO,
+            appetite,
+            pause_ms,
             counts: FaultCounts::default(),
             transfer: TransferSlot::default(),
         }
@@ -116,8 +155,8 @@ impl Faults {
         if now < self.next {
             return;
         }
-        let pause = PAUSE.as_millis() as u64;
-        self.next = now + Duration::from_millis(self.random.random_range(pause / 4..pause * 7 / 4));
+        let range = self.pause_ms / 4..self.pause_ms * 7 / 4;
+        self.next = now + Duration::from_millis(self.random.random_range(range));
         self.break_something(sim, now);
     }
 
@@ -194,17 +233,28 @@ impl Faults {
     }
 
     fn break_something(&mut self, sim: &mut Sim<'_>, now: Duration) {
-        match self.random.random_range(0..100) {
-            0..18 => self.crash_one(sim, now, true),
-            18..25 => self.crash_one(sim, now, false),
-            25..32 => self.crash_all(sim, now),
-            32..39 => self.restart(now),
-            39..49 => self.break_link(sim, now, Broken::Cut),
-            49..58 => self.break_link(sim, now, Broken::CutOneWay),
-            58..67 => self.break_link(sim, now, Broken::Stalled),
-            67..75 => self.break_link(sim, now, Broken::Slow),
-            75..92 => self.isolate(sim, now),
-            _ => {
+        let all: u32 = self.appetite.iter().sum();
+        let mut at = self.random.random_range(0..all);
+        for (kind, weight) in KINDS.into_iter().zip(self.appetite) {
+            if at < weight {
+                return self.break_one(sim, now, kind);
+            }
+            at -= weight;
+        }
+    }
+
+    fn break_one(&mut self, sim: &mut Sim<'_>, now: Duration, kind: Kind) {
+        match kind {
+            Kind::PowerLoss => self.crash_one(sim, now, true),
+            Kind::Kill => self.crash_one(sim, now, false),
+            Kind::PowerLossOfAll => self.crash_all(sim, now),
+            Kind::Restart => self.restart(now),
+            Kind::Cut => self.break_link(sim, now, Broken::Cut),
+            Kind::CutOneWay => self.break_link(sim, now, Broken::CutOneWay),
+            Kind::Stall => self.break_link(sim, now, Broken::Stalled),
+            Kind::Slow => self.break_link(sim, now, Broken::Slow),
+            Kind::Isolate => self.isolate(sim, now),
+            Kind::Transfer => {
                 let host = NODES[self.random.random_range(0..NODES.len())];
                 traced!(self.trace, "the lead is to go to {host}");
                 self.counts.transfers += 1;
@@ -288,8 +338,10 @@ impl Faults {
     }
 
     fn isolate(&mut self, sim: &mut Sim<'_>, now: Duration) {
-        let host = self.victim();
-        let due = now + Duration::from_millis(self.random.random_range(200..2500));
+        let any = NODES[self.random.random_range(0..NODES.len())];
+        let host = self.cluster.leader().unwrap_or(any);
+        // Mostly long enough for the others to have another leader.
+        let due = now + Duration::from_millis(self.random.random_range(500..3000));
         let silently = self.random.random_bool(0.3);
         for other in NODES.into_iter().filter(|other| *other != host) {
             let cut = if silently { Broken::Stalled } else { Broken::Cut };

@@ -1,7 +1,8 @@
 //! Clients that read and write registers, and add to the list of entries.
 
-use dqlite_client::{Error, TransactionMode};
+use dqlite_client::{Client, Error, TransactionMode};
 use rand::Rng;
+use tokio::task::JoinSet;
 
 use super::Actor;
 use super::schema::{HOT_REGISTERS, LARGE_PART_BYTES, LARGE_PARTS, LARGE_REGISTER, REGISTERS};
@@ -10,6 +11,8 @@ use crate::scenario::traced;
 
 /// How many entries a listing may go back.
 const LISTING_REACH: u64 = 30;
+/// How many writes one client may have under way.
+const WRITES_AT_ONCE: usize = 8;
 
 /// Reads and writes until told to stop.
 pub async fn work(actor: &mut Actor) {
@@ -17,8 +20,9 @@ pub async fn work(actor: &mut Actor) {
         let range = if actor.random.random_bool(0.5) { HOT_REGISTERS } else { REGISTERS };
         let register = actor.random.random_range(1..=range);
         match actor.random.random_range(0..100) {
-            0..30 => write(actor, register).await,
-            30..58 => read(actor, register).await,
+            0..24 => write(actor, register).await,
+            24..32 => write_many(actor).await,
+            32..58 => read(actor, register).await,
             58..70 => write_two(actor, register).await,
             70..80 => add(actor).await,
             80..92 => list(actor).await,
@@ -42,9 +46,31 @@ fn written(actor: &Actor, register: u64, entry: u64, outcome: Outcome) {
 
 async fn write(actor: &mut Actor, register: u64) {
     let entry = actor.work.history.lock().begin(Table::None);
+    let result = put(actor.client.clone(), register, entry).await;
+    finish_write(actor, register, entry, result);
+}
+
+/// Many registers at once, each by a transaction of its own: so much at least waits for the log.
+async fn write_many(actor: &mut Actor) {
+    let mut writes = JoinSet::new();
+    for _ in 0..WRITES_AT_ONCE {
+        let register = actor.random.random_range(1..=REGISTERS);
+        let entry = actor.work.history.lock().begin(Table::None);
+        let client = actor.client.clone();
+        writes.spawn(async move { (register, entry, put(client, register, entry).await) });
+    }
+    while let Some(Ok((register, entry, result))) = writes.join_next().await {
+        finish_write(actor, register, entry, result);
+    }
+}
+
+async fn put(client: Client, register: u64, entry: u64) -> Result<(), Error> {
     let sql = "UPDATE register SET value = ? WHERE id = ?";
-    let result = actor.client.execute(sql, (entry as i64, register as i64)).await;
-    let result = result.map(|_| ()).map_err(|error| actor.told(&error));
+    client.execute(sql, (entry as i64, register as i64)).await.map(|_| ())
+}
+
+fn finish_write(actor: &Actor, register: u64, entry: u64, result: Result<(), Error>) {
+    let result = result.map_err(|error| actor.told(&error));
     let outcome = actor.end(entry, &format!("write {register}"), result);
     written(actor, register, entry, outcome);
 }

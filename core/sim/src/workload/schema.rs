@@ -5,12 +5,12 @@ use dqlite_client::{Client, Error};
 /// Its name.
 pub const DATABASE: &str = "sim";
 /// Registers, numbered from 1. Each has a page of its own.
-pub const REGISTERS: u64 = 48;
+pub const REGISTERS: u64 = 240;
 /// The first of them are used as often as all others together: they show what happens at the same
 /// time, the others keep what was done to them long ago.
 pub const HOT_REGISTERS: u64 = 4;
 /// The register that is written by large transactions.
-pub const LARGE_REGISTER: u64 = 100;
+pub const LARGE_REGISTER: u64 = 1000;
 /// The rows that make it up.
 pub const LARGE_PARTS: u64 = 24;
 /// The bytes of each: all of them are more than one entry of the log may hold.
