@@ -294,7 +294,7 @@ async fn a_snapshot_taken_while_checkpoints_go_on_is_made_whole_by_the_log() {
     follower.engine.install_snapshot(Position { term: 1, index: start }, writer).await.unwrap();
     follower.skip_to(start);
     let unserved = follower.engine.dump("app").await;
-    assert!(matches!(unserved, Err(Error::Recovering)), "a fuzzy copy is not served");
+    assert!(matches!(unserved, Err(Error::Recovering)), "served: {unserved:.60?}");
     follower.apply_all().await;
     assert!(leader.image().await == follower.image().await);
     assert_eq!(rows_of(&follower.image().await).len(), rows_of(&leader.image().await).len());
@@ -330,4 +330,38 @@ async fn a_transaction_of_200_mib_goes_through() {
         assert!(replica.engine.databases()[0].wal_bytes < 20 << 20);
     }
     assert!(leader.image().await == follower.image().await);
+}
+
+#[tokio::test]
+async fn an_entry_of_another_leader_undoes_ones_own_without_further_notice() {
+    let Setup { tape, mut leader, mut follower, _dirs } = setup().await;
+    let mut session = leader.engine.open_session("app").await.unwrap();
+    let held = tape.last_index() + 1;
+    let lost = tokio::spawn(async move {
+        session.execute_script("INSERT INTO t VALUES (1, 'lost')".into(), ()).await
+    });
+    tape.wait_for(held).await;
+    tape.truncate(held);
+    follower.apply_all().await;
+    follower.engine.lead(2).await; // Its first entry is a write.
+    let mut other = follower.engine.open_session("app").await.unwrap();
+    follower.run(&mut other, "INSERT INTO t VALUES (1, 'new')").await.unwrap();
+    leader.apply_all().await;
+    assert!(matches!(lost.await.unwrap(), Err(Error::NotLeader)));
+    assert_equal(&leader, &follower, &["1=new"]).await;
+}
+
+#[tokio::test]
+async fn the_log_is_needed_from_where_a_reader_holds_the_checkpoint_back() {
+    let Setup { tape, mut leader, _dirs, .. } = setup().await;
+    let mut session = leader.engine.open_session("app").await.unwrap();
+    let mut reader = leader.engine.open_session("app").await.unwrap();
+    leader.run(&mut reader, "BEGIN").await.unwrap();
+    assert_eq!(query(&mut reader, "SELECT count(*) FROM t").await.unwrap(), ["0"]);
+    let seen = tape.last_index();
+    leader.run(&mut session, "INSERT INTO t VALUES (1, 'x')").await.unwrap();
+    leader.run(&mut session, "INSERT INTO t VALUES (2, 'y')").await.unwrap();
+    assert_eq!(leader.engine.checkpoint().await.unwrap(), seen);
+    drop(reader);
+    assert_eq!(leader.engine.checkpoint().await.unwrap(), seen + 2);
 }

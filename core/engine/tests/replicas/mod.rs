@@ -110,7 +110,10 @@ impl Replica {
     }
 
     pub fn open_with(dir: &Path, tape: &Arc<Tape>, options: Options, applied: u64) -> Self {
-        let engine = Engine::open(Env::real(), dir, options).unwrap();
+        Self::with(Engine::open(Env::real(), dir, options).unwrap(), tape, applied)
+    }
+
+    pub fn with(engine: Engine, tape: &Arc<Tape>, applied: u64) -> Self {
         engine.attach(tape.clone());
         engine.resume(Position { term: 0, index: applied });
         Self { engine, tape: tape.clone(), applied }
