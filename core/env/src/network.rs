@@ -8,7 +8,9 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
@@ -47,7 +49,7 @@ impl Network for RealNetwork {
                 return Ok(Box::new(UnixStream::connect(path).await?) as Box<dyn Stream>);
             }
             let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
+            set_up(&stream)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }
@@ -63,6 +65,24 @@ impl Network for RealNetwork {
     }
 }
 
+/// How long a silent stream is trusted before the other machine is asked for a sign of life.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
+/// How often it is asked then.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
+/// How many times, before the stream counts as broken.
+const KEEPALIVE_COUNT: u32 = 3;
+
+/// Small messages go at once, and a machine that vanished without a word is noticed: what its
+/// client held, a write lock say, is let go.
+fn set_up(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_COUNT);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
 /// The socket path that `address` stands for; tokio writes an abstract name with a leading NUL.
 fn unix_path(address: &str) -> Option<String> {
     match address.strip_prefix('@') {
@@ -75,7 +95,7 @@ impl Listener for TcpListener {
     fn accept(&self) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
             let (stream, _) = TcpListener::accept(self).await?;
-            stream.set_nodelay(true)?;
+            set_up(&stream)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }
@@ -113,6 +133,10 @@ mod tests {
     #[tokio::test]
     async fn tcp_and_unix_streams_carry_bytes() {
         echo("127.0.0.1:0").await;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        set_up(&stream).unwrap();
+        assert!(SockRef::from(&stream).keepalive().unwrap());
         let dir = tempfile::tempdir().unwrap();
         echo(dir.path().join("socket").to_str().unwrap()).await;
         echo(&format!("@dqlite-env-{}", std::process::id())).await;

@@ -65,10 +65,16 @@ impl Node {
         let raft = dqlite_raft::Node::open(env.clone(), &data_dir, raft_options, machine).await?;
         engine.attach(raft.handle());
         let bind = options.bind.as_deref().unwrap_or(&options.address);
-        let listener = env.network.listen(bind).await.map_err(|error| {
-            let reason = format!("cannot listen on {bind}: {error}");
-            std::io::Error::new(error.kind(), reason)
-        })?;
+        let listener = match env.network.listen(bind).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                // Let go of the files, so that the process may try again.
+                engine.close().await?;
+                raft.shutdown().await;
+                let reason = format!("cannot listen on {bind}: {error}");
+                return Err(std::io::Error::new(error.kind(), reason).into());
+            }
+        };
         let shared = Arc::new(Shared {
             env,
             options,
