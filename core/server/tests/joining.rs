@@ -1,14 +1,14 @@
 //! How nodes find their place in a cluster.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use std::net::TcpListener;
 use std::path::Path;
 
 use dqlite_env::Env;
 use dqlite_server::{Node, NodeOptions, Role};
 
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+/// An abstract socket that nobody else has: a free port could be taken before it is listened on.
+fn address(name: &str) -> String {
+    format!("@dqlite-joining-{}-{name}", std::process::id())
 }
 
 async fn start(dir: &Path, address: &str, join: &[&str]) -> Node {
@@ -26,13 +26,13 @@ fn roles(node: &Node) -> Vec<Role> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_take_the_roles_that_are_needed_and_keep_them() {
     let dirs: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
-    let addresses: Vec<_> = (0..4).map(|_| free_address()).collect();
+    let addresses: Vec<_> = (0..4).map(|number| address(&number.to_string())).collect();
     let first = start(dirs[0].path(), &addresses[0], &[]).await;
     first.ready().await.unwrap();
     let mut nodes = vec![first];
     for number in 1..4 {
         // The last one is told of a node that is not there, and of one that does not lead.
-        let join = [&*free_address(), &*addresses[number - 1]];
+        let join = [&*address("nobody"), &*addresses[number - 1]];
         let node = start(dirs[number].path(), &addresses[number], &join).await;
         node.ready().await.unwrap();
         nodes.push(node);
