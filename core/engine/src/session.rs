@@ -136,6 +136,8 @@ pub struct Session {
     cell: Arc<Cell>,
     speculation: Arc<Speculation>,
     interrupted: Arc<Notify>,
+    /// The next call does no more than open a transaction.
+    only_begins: bool,
     /// Prepared statements that are known to need the lane.
     writing: BTreeSet<StatementId>,
     busy_timeout: Duration,
@@ -184,6 +186,7 @@ impl Session {
             cell: seat.cell,
             speculation,
             interrupted: Arc::default(),
+            only_begins: false,
             writing: BTreeSet::new(),
             busy_timeout,
             consistency: Consistency::default(),

@@ -7,7 +7,7 @@ mod replicas;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dqlite_engine::{Error, Machine, Options, Position};
+use dqlite_engine::{Error, Machine, Options, Position, Tail};
 use replicas::{Replica, Tape, query, rows_of};
 
 const SCHEMA: &str = "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)";
@@ -364,4 +364,28 @@ async fn the_log_is_needed_from_where_a_reader_holds_the_checkpoint_back() {
     assert_eq!(leader.engine.checkpoint().await.unwrap(), seen);
     drop(reader);
     assert_eq!(leader.engine.checkpoint().await.unwrap(), seen + 2);
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_committed_is_not_told_of_either() {
+    let Setup { tape, mut leader, _dirs, .. } = setup().await;
+    let mut writer = leader.engine.open_session("app").await.unwrap();
+    let mut reader = leader.engine.open_session("app").await.unwrap();
+    let mut other = leader.engine.open_session("app").await.unwrap();
+    leader.run(&mut reader, "BEGIN").await.unwrap();
+    leader.run(&mut other, "BEGIN").await.unwrap();
+    let held = tape.last_index() + 2;
+    let script = "DROP TABLE t; CREATE TABLE u (x)".to_owned();
+    let written = tokio::spawn(async move { writer.execute_script(script, ()).await });
+    tape.wait_for(held).await;
+    let sql = "SELECT * FROM missing".to_owned();
+    let failed = tokio::spawn(async move { other.prepare(sql, Tail::Refuse).await });
+    let sql = "EXPLAIN SELECT * FROM sqlite_schema WHERE name = 't'".to_owned();
+    let prepared = tokio::spawn(async move { reader.prepare(sql, Tail::Refuse).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!written.is_finished() && !failed.is_finished() && !prepared.is_finished());
+    leader.apply_to(held).await;
+    written.await.unwrap().unwrap();
+    assert!(failed.await.unwrap().unwrap_err().to_string().contains("no such table"));
+    prepared.await.unwrap().unwrap();
 }

@@ -1,6 +1,6 @@
 //! How a session runs statements.
 
-use dqlite_vfs::{Connection, StatementId, Step, TransactionState};
+use dqlite_vfs::{Connection, StatementId, Step};
 
 use super::{Executed, Parameters, Prepared, RowSink, Rows, Seen, Session, Source, Tail};
 use crate::cell::Inner;
@@ -198,6 +198,7 @@ impl Session {
     ) -> Result<T, Error> {
         let cell = self.cell.clone();
         let speculation = self.speculation.clone();
+        let only_begins = std::mem::take(&mut self.only_begins);
         let run = move |permit| {
             cell.with_lane(permit, |inner| {
                 // Only the lane's holder commits, so a step ahead is this session's own.
@@ -207,7 +208,7 @@ impl Session {
                 let result = result.map_err(|error| explain(inner, error));
                 let seen = if before.is_some_and(|before| ticket.sequence > before) {
                     Seen::Written(ticket)
-                } else if inner.connection.as_ref().is_some_and(has_seen_nothing) {
+                } else if only_begins && result.is_ok() {
                     Seen::Nothing
                 } else {
                     Seen::Read(ticket)
@@ -375,10 +376,13 @@ pub(super) fn put_away(connection: &mut Connection, id: StatementId, owned: bool
     }
 }
 
-/// True inside a transaction that has not read anything yet.
-fn has_seen_nothing(connection: &Connection) -> bool {
-    !connection.is_autocommit()
-        && connection.transaction_state().is_ok_and(|state| state == TransactionState::None)
+/// True where `sql` does no more than open a transaction that has read nothing yet. Any other text,
+/// one that is only compiled too, may tell of the schema.
+pub(super) fn only_begins(sql: &str) -> bool {
+    let sql = sql.trim().trim_end_matches(';').trim_end();
+    ["BEGIN", "BEGIN TRANSACTION", "BEGIN DEFERRED", "BEGIN DEFERRED TRANSACTION"]
+        .iter()
+        .any(|it| sql.eq_ignore_ascii_case(it))
 }
 
 /// Says why a statement was not authorized.

@@ -1,7 +1,8 @@
 //! Several statements in one text.
 
 use super::run::{
-    Attempt, Surplus, bind, connection, put_away, run_without_rows, writes_by_its_first_word,
+    Attempt, Surplus, bind, connection, only_begins, put_away, run_without_rows,
+    writes_by_its_first_word,
 };
 use super::{Executed, Parameters, Session};
 use crate::cell::Inner;
@@ -25,6 +26,7 @@ impl Session {
         parameters: P,
     ) -> Result<Executed, Error> {
         let mut in_lane = writes_by_its_first_word(&sql);
+        self.only_begins = only_begins(&sql);
         let executed = Executed::default();
         let mut progress =
             Progress { sql, parameters, offset_bytes: 0, parameters_taken: 0, executed };
