@@ -31,6 +31,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod call;
 pub mod codes;
 mod column;
 mod error;
