@@ -1,0 +1,87 @@
+//! `connect`: by path to a node in this process, by URL to a cluster.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dqlite_client::LeaderSearch;
+use dqlite_env::Env;
+use tokio::time::Instant;
+
+use crate::connection::{Connection, Settings, Shared};
+use crate::embedded;
+use crate::error::Error;
+use crate::options::{ConnectOptions, Level};
+use crate::target::Target;
+use crate::tls;
+use crate::url::{Url, is_url};
+
+/// The database's name, unless one is given.
+pub(crate) const DATABASE: &str = "main";
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one node may take to accept a connection and to say who leads.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an embedded node may take to come up: it applies its log again.
+const READY_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Connects to a database: `target` is the path of a folder, which is made if need be and served by
+/// a node in this process, or `dqlite://host:port,host:port/database?option=value`, which names
+/// nodes of a running cluster.
+///
+/// All connections of the process to one folder share its node, which ends with the last of them.
+/// A client finds the cluster with its first call.
+///
+/// # Errors
+/// `InterfaceError` for options that cannot be; `OperationalError` when the folder cannot be used,
+/// by another process's doing say.
+pub async fn connect(target: &str, options: ConnectOptions) -> Result<Connection, Error> {
+    if is_url(target) {
+        let url = Url::parse(target)?;
+        let options = url.options.merged(options);
+        let network = tls::client_network(&options)?;
+        let env = Env { network, ..Env::real() };
+        return Ok(client(env, url.addresses, options));
+    }
+    if options.tls_ca.is_some() || options.tls_cert.is_some() || options.tls_key.is_some() {
+        let reason = "a node that is opened by its path has no network: tls options need a URL";
+        return Err(Error::new("option.value", reason));
+    }
+    let opened = embedded::open(Path::new(target)).await?;
+    let target = Target {
+        search: search(opened.node.env(), vec![opened.node.address().to_owned()]),
+        node: Some(opened.node),
+        lease: Some(opened.lease),
+    };
+    let connection = connection(target, options);
+    connection.shared.target.ready(Instant::now() + READY_TIMEOUT).await?;
+    Ok(connection)
+}
+
+/// A connection to a cluster at `addresses`.
+pub(crate) fn client(env: Env, addresses: Vec<String>, options: ConnectOptions) -> Connection {
+    let target = Target { search: search(env, addresses), node: None, lease: None };
+    connection(target, options)
+}
+
+/// A connection through the node in this process.
+pub(crate) fn through(node: &dqlite_server::Node, options: ConnectOptions) -> Connection {
+    let search = search(node.env(), vec![node.address().to_owned()]);
+    connection(Target { search, node: Some(node.clone()), lease: None }, options)
+}
+
+fn search(env: Env, addresses: Vec<String>) -> LeaderSearch {
+    LeaderSearch::new(env, addresses, CONNECT_TIMEOUT)
+}
+
+fn connection(target: Target, options: ConnectOptions) -> Connection {
+    let autocommit = options.autocommit.unwrap_or(true);
+    let settings = Settings {
+        database: options.database.unwrap_or_else(|| DATABASE.to_owned()),
+        level: options.consistency.unwrap_or(Level::Linearizable),
+        max_staleness: options.max_staleness,
+        timeout: options.timeout.filter(|timeout| !timeout.is_zero()),
+        busy_timeout: options.busy_timeout.unwrap_or(BUSY_TIMEOUT),
+        retry: options.retry.unwrap_or(true),
+    };
+    Connection::new(Shared::new(Arc::new(target), settings, autocommit))
+}

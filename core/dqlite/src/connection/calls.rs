@@ -1,0 +1,233 @@
+//! How one call is made: its turn, a session, the answer, and another try where that is safe.
+//!
+//! 1. Calls take turns. One that is cancelled while it waits has not begun.
+//! 2. A call is made again only if it surely had no effect: the node did not lead, the request was
+//!    not sent whole, or the record of outcomes says so.
+//! 3. A transaction lives in one session and dies with it. Whatever is called before it is rolled
+//!    back fails, so that nothing of it takes effect by itself.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use dqlite_client::Fault;
+use dqlite_wire::Text;
+use dqlite_wire::call::{Consistency, ParameterSet, Place, Ran, Run, RunKind};
+use tokio::time::Instant;
+
+use super::Connection;
+use super::state::{Seat, Work, millis};
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::options::Level;
+use crate::parameters::unfit;
+use crate::session::Manner;
+use crate::verb::Verb;
+
+/// How long a call without a deadline of its own looks for a leader.
+pub(super) const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is called.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub sql: Text,
+    pub kind: RunKind,
+    pub parameters: Vec<ParameterSet>,
+}
+
+impl Call {
+    pub fn statement(sql: &str, parameters: ParameterSet) -> Self {
+        Self { sql: sql.into(), kind: RunKind::One, parameters: vec![parameters] }
+    }
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub ran: Ran,
+    /// The session that has the rest of the rows.
+    pub session: u64,
+}
+
+/// What one call goes by.
+pub(super) struct Attempt<'a> {
+    pub call: &'a Call,
+    pub verb: Verb,
+    pub operation: &'a Operation,
+    pub manner: Manner,
+    /// When to give the search for a leader up.
+    pub patience: Instant,
+    pub timeout_ms: u64,
+}
+
+impl Connection {
+    /// Makes a call.
+    pub(crate) async fn call(&self, call: Call) -> Result<Answer, Error> {
+        let shared = &*self.shared;
+        shared.check_open()?;
+        if let Some(reason) = unfit(&call.parameters) {
+            return Err(Error::new("value.not_a_number", reason));
+        }
+        let operation = self.operation();
+        let mut work = operation.unless_cancelled(shared.work.lock()).await?; // (1)
+        shared.check_open()?;
+        let _turn = shared.running.enter(&operation);
+        let now = Instant::now();
+        let deadline = shared.settings.timeout.map(|timeout| now + timeout);
+        let attempt = Attempt {
+            verb: Verb::of(&call.sql),
+            call: &call,
+            operation: &operation,
+            manner: Manner { blocking: self.blocking, deadline },
+            patience: deadline.unwrap_or(now + LEADER_TIMEOUT),
+            timeout_ms: shared.settings.timeout.map_or(0, millis),
+        };
+        self.close_dropped(&mut work, attempt.manner).await;
+        if let Some(lost) = work.lost.clone() {
+            return self.call_lost(&mut work, attempt.verb, lost);
+        }
+        if self.reads_anywhere(attempt.verb)
+            && let Some(answer) = self.read_anywhere(&mut work, &attempt).await?
+        {
+            return Ok(answer);
+        }
+        self.call_leader(&mut work, &attempt).await
+    }
+
+    /// A call after the transaction was lost: only its rollback does anything. (3)
+    fn call_lost(&self, work: &mut Work, verb: Verb, lost: Error) -> Result<Answer, Error> {
+        if verb != Verb::Rollback {
+            return Err(lost);
+        }
+        work.lost = None;
+        self.shared.facts.in_transaction.store(false, Ordering::SeqCst);
+        Ok(Answer { ran: Ran::default(), session: 0 })
+    }
+
+    async fn call_leader(
+        &self,
+        work: &mut Work,
+        attempt: &Attempt<'_>,
+    ) -> Result<Answer, Error> {
+        work.mark += 1;
+        let in_transaction = self.in_transaction();
+        loop {
+            self.sit_with_leader(work, attempt, in_transaction).await?;
+            let run = self.run_for(attempt, self.leader_consistency(), work.mark);
+            let Some(seat) = &mut work.leader else { continue };
+            let fault = match run_on(seat, run, attempt).await {
+                Ok(ran) => return Ok(self.answered(seat, ran)),
+                Err(fault) => fault,
+            };
+            let asked_to_stop = attempt.operation.is_cancelled();
+            match self.judge(work, attempt, fault, in_transaction).await? {
+                Some(answer) => return Ok(answer),
+                None if asked_to_stop => return Err(Error::interrupted()),
+                None => {} // (2)
+            }
+        }
+    }
+
+    /// Sees to it that there is a session with the leader.
+    async fn sit_with_leader(
+        &self,
+        work: &mut Work,
+        attempt: &Attempt<'_>,
+        in_transaction: bool,
+    ) -> Result<(), Error> {
+        if let Some(seat) = &mut work.leader {
+            if seat.session.is_fit() {
+                return Ok(());
+            }
+            work.leader = None;
+            if in_transaction {
+                let reason = "the node that the transaction ran on does not lead any more";
+                return Err(self.lose(work, Error::new("leader.lost", reason)));
+            }
+        }
+        let open = self.shared.open(Place::Leader);
+        let opening = self.shared.target.open_leader(&open, attempt.patience);
+        let (session, opened) = attempt.operation.unless_cancelled(opening).await??;
+        let seat = work.seat(session, opened, &self.shared.watch);
+        work.leader = Some(seat);
+        Ok(())
+    }
+
+    pub(super) fn run_for(&self, attempt: &Attempt<'_>, consistency: Consistency, mark: u64) -> Run {
+        Run {
+            sql: attempt.call.sql.clone(),
+            kind: attempt.call.kind,
+            parameters: attempt.call.parameters.clone(),
+            begin: !self.autocommit(),
+            consistency,
+            mark,
+            timeout_ms: attempt.timeout_ms,
+            ..Run::default()
+        }
+    }
+
+    fn leader_consistency(&self) -> Consistency {
+        match self.shared.settings.level {
+            Level::Linearizable => Consistency::Linearizable,
+            Level::Leader | Level::Session | Level::Stale => Consistency::Leader,
+        }
+    }
+
+    /// Notes what an answer tells.
+    pub(super) fn answered(&self, seat: &mut Seat, ran: Ran) -> Answer {
+        let facts = &self.shared.facts;
+        facts.in_transaction.store(ran.in_transaction, Ordering::SeqCst);
+        let more = ran.total_changes.saturating_sub(seat.changes);
+        seat.changes = ran.total_changes;
+        facts.total_changes.fetch_add(more, Ordering::SeqCst);
+        facts.last_index.fetch_max(ran.index, Ordering::SeqCst);
+        Answer { session: seat.number, ran }
+    }
+
+    /// The transaction is lost, for the reason given. (3)
+    pub(super) fn lose(&self, work: &mut Work, reason: Error) -> Error {
+        let reason = reason.after_rollback();
+        work.lost = Some(reason.clone());
+        reason
+    }
+
+    /// Closes the cursors that were dropped, so that they hold nothing on their nodes.
+    async fn close_dropped(&self, work: &mut Work, manner: Manner) {
+        let dropped = std::mem::take(&mut *self.shared.dropped.lock());
+        for at in dropped {
+            if let Some(seat) = work.find(at.session)
+                && let Err(fault) = seat.session.close_cursor(at.cursor, manner).await
+            {
+                tracing::debug!(?fault, "a dropped cursor was gone already");
+            }
+        }
+    }
+}
+
+/// Runs on a session, so that a cancel reaches it there.
+pub(super) async fn run_on(
+    seat: &mut Seat,
+    run: Run,
+    attempt: &Attempt<'_>,
+) -> Result<Ran, Fault> {
+    let canceller = seat.canceller.clone();
+    until_cancelled(seat.session.run(run, attempt.manner), attempt.operation, || {
+        canceller.cancel();
+    })
+    .await
+}
+
+/// Waits for `work` to its end. When the operation is cancelled `cancel` is called, which makes the
+/// end come soon.
+pub(crate) async fn until_cancelled<T>(
+    work: impl Future<Output = T>,
+    operation: &Operation,
+    cancel: impl Fn(),
+) -> T {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        biased;
+        value = &mut work => return value,
+        () = operation.cancelled() => cancel(),
+    }
+    work.await
+}
