@@ -106,6 +106,14 @@ impl Gateway {
             Request::Status => self.status(),
             Request::Metrics => self.metrics(),
             Request::Import(chunk) => self.take_import(chunk).await,
+            Request::Session(_)
+            | Request::Run(_)
+            | Request::Fetch(_)
+            | Request::Close { .. }
+            | Request::Outcome(_)
+            | Request::Wait(_)
+            | Request::Barrier
+            | Request::Backup(_) => self.fail(codes::PARSE, "unrecognized request type"),
         }
     }
 

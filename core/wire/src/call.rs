@@ -12,12 +12,20 @@
 //! BACKUP: the whole database, piece by piece
 //! ```
 
+mod decode;
+mod encode;
+mod parameters;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::Text;
 use crate::value::Value;
+
+pub(crate) use decode::decode_cursor;
 
 /// Opens a session for this connection: SESSION.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,12 +140,18 @@ pub struct Run {
     pub limits: BatchLimits,
 }
 
+impl Ran {
+    const IN_TRANSACTION: u64 = 1;
+    const HAS_CHANGES: u64 = 2;
+    const HAS_CURSOR: u64 = 4;
+}
+
 /// A column of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// The name.
     pub name: Text,
-    /// The type in the table's declaration, where the column is one of a table's.
+    /// The type in the table's declaration, where the column is one of a table's. Never empty.
     pub declared_type: Option<Text>,
 }
 
@@ -160,6 +174,15 @@ pub struct Ran {
     pub rows: RowBatch,
     /// Where the result goes on; `None` after its last row.
     pub cursor: Option<u32>,
+}
+
+/// Asks for more rows of a result: FETCH, answered by BATCH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fetch {
+    /// [`Ran::cursor`].
+    pub cursor: u32,
+    /// The size of the batch.
+    pub limits: BatchLimits,
 }
 
 /// More rows of a result: BATCH, answers FETCH.
@@ -207,4 +230,32 @@ pub enum Outcome {
     Applied(u64),
     /// So many others have committed since that the record does not reach back so far.
     Forgotten,
+}
+
+/// Waits until the node has applied the log up to an index: WAIT, answered by INDEX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// The index.
+    pub index: u64,
+    /// The wait fails after this many milliseconds; 0 for never.
+    pub timeout_ms: u64,
+}
+
+/// Asks for a piece of a database as a file: BACKUP. The pieces are asked for in order; offset 0
+/// takes a new copy, and the node drops it after the last piece.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskBackup {
+    /// The database's name.
+    pub database: Text,
+    /// Where in the file the piece begins, in bytes: where the last one ended.
+    pub offset_bytes: u64,
+}
+
+/// A piece of a database file: answers BACKUP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupPiece {
+    /// The size of the whole file, in bytes.
+    pub total_bytes: u64,
+    /// The piece; empty only if the file is.
+    pub content: Bytes,
 }

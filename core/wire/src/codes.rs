@@ -22,6 +22,8 @@ pub const NOT_FOUND: u64 = 12;
 pub const FULL: u64 = 13;
 /// A format is not known (`SQLITE_PROTOCOL`).
 pub const PROTOCOL: u64 = 15;
+/// A value, or what a call carries, is too large (`SQLITE_TOOBIG`).
+pub const TOO_BIG: u64 = 18;
 /// A constraint is violated (`SQLITE_CONSTRAINT`), the family of the extended codes below.
 pub const CONSTRAINT: u64 = 19;
 /// The statement is not allowed here (`SQLITE_AUTH`).
@@ -121,6 +123,7 @@ pub const fn name(code: u64) -> Option<&'static str> {
         NOT_FOUND => "NOT_FOUND",
         FULL => "FULL",
         PROTOCOL => "PROTOCOL",
+        TOO_BIG => "TOO_BIG",
         CONSTRAINT => "CONSTRAINT",
         AUTH => "AUTH",
         RANGE => "RANGE",

@@ -70,6 +70,15 @@ pub enum DecodeError {
         /// The number that came.
         role: u64,
     },
+    /// A field holds a choice that is not known here.
+    #[error("unknown format {format}")]
+    UnknownFormat {
+        /// The number that came.
+        format: u64,
+    },
+    /// More parameters than [`crate::limits::RUN_VALUES_MAX`].
+    #[error("too many parameters")]
+    TooManyParams,
     /// A dumped file whose length is not a number of whole words.
     #[error("a file of {bytes} bytes is not a number of whole words")]
     UnalignedFile {
@@ -115,7 +124,7 @@ pub enum RequestError {
         /// The format that came.
         format: u64,
     },
-    /// DESCRIBE, STATUS or METRICS ask for a format other than 0.
+    /// A choice that does not exist: a format other than 0 of DESCRIBE, say, or a kind of RUN.
     #[error("unknown format {format}")]
     UnknownFormat {
         /// The format that came.
@@ -133,6 +142,9 @@ pub enum RequestError {
         /// The code that came.
         code: u8,
     },
+    /// RUN carries more than [`crate::limits::RUN_VALUES_MAX`].
+    #[error("too many parameters")]
+    TooManyParams,
     /// IMPORT brings bytes beyond the total that it announces.
     #[error("an import chunk beyond the end of the file")]
     ImportOutOfRange,
@@ -153,6 +165,7 @@ impl RequestError {
             Self::UnknownFormat { .. } => Some((codes::PROTOCOL, "bad format version")),
             Self::UnknownRole { .. } => Some((codes::ERROR, codes::messages::SERVER_ROLE_INVALID)),
             Self::ParameterType { .. } => Some((codes::ERROR, "bind parameters")),
+            Self::TooManyParams => Some((codes::TOO_BIG, "too many parameters in one call")),
             Self::ImportOutOfRange => Some((codes::ERROR, "import chunk out of range")),
             Self::Malformed(_) => None,
         }
@@ -164,6 +177,8 @@ impl From<DecodeError> for RequestError {
         match error {
             DecodeError::ParameterType { code } => Self::ParameterType { code },
             DecodeError::UnknownRole { role } => Self::UnknownRole { role },
+            DecodeError::UnknownFormat { format } => Self::UnknownFormat { format },
+            DecodeError::TooManyParams => Self::TooManyParams,
             other => Self::Malformed(other),
         }
     }

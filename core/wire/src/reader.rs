@@ -64,6 +64,14 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 
+    /// One byte.
+    ///
+    /// # Errors
+    /// [`DecodeError::Truncated`].
+    pub fn u8(&mut self) -> Result<u8, DecodeError> {
+        self.array().map(|[byte]| byte)
+    }
+
     /// Half a word.
     ///
     /// # Errors
@@ -78,6 +86,14 @@ impl<'a> Reader<'a> {
     /// [`DecodeError::Truncated`].
     pub fn u64(&mut self) -> Result<u64, DecodeError> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    /// Two words, the low one first.
+    ///
+    /// # Errors
+    /// [`DecodeError::Truncated`].
+    pub fn u128(&mut self) -> Result<u128, DecodeError> {
+        self.array().map(u128::from_le_bytes)
     }
 
     /// One word, signed.

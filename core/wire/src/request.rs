@@ -8,6 +8,7 @@ mod tests;
 use bytes::Bytes;
 
 use crate::Text;
+use crate::call;
 use crate::node::{ClusterFormat, Role};
 use crate::params::{Params, TupleSchema};
 
@@ -44,6 +45,14 @@ pub enum RequestType {
     Status = 128,
     Import = 129,
     Metrics = 130,
+    Session = 131,
+    Run = 132,
+    Fetch = 133,
+    Close = 134,
+    Outcome = 135,
+    Wait = 136,
+    Barrier = 137,
+    Backup = 138,
 }
 
 impl RequestType {
@@ -51,7 +60,7 @@ impl RequestType {
     pub const OWN_FIRST: u8 = 128;
 
     /// Every type, by number.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 31] = [
         Self::Leader,
         Self::Client,
         Self::Heartbeat,
@@ -75,6 +84,14 @@ impl RequestType {
         Self::Status,
         Self::Import,
         Self::Metrics,
+        Self::Session,
+        Self::Run,
+        Self::Fetch,
+        Self::Close,
+        Self::Outcome,
+        Self::Wait,
+        Self::Barrier,
+        Self::Backup,
     ];
 
     /// The type with this number, if there is one.
@@ -104,7 +121,7 @@ pub enum TailPolicy {
 }
 
 /// A request. Texts and parameters that were decoded keep the memory of their frame alive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// Who leads? Answered by SERVER.
     Leader,
@@ -238,6 +255,26 @@ pub enum Request {
     Import(ImportChunk),
     /// Asks for the node's counters. Answered by METRICS.
     Metrics,
+    /// Opens a session on this connection. Answered by SESSION.
+    Session(call::OpenSession),
+    /// Runs SQL in the session. Answered by RAN.
+    Run(call::Run),
+    /// Asks for more rows. Answered by BATCH.
+    Fetch(call::Fetch),
+    /// Ends a result before its last row. Answered by EMPTY.
+    Close {
+        /// [`call::Ran::cursor`].
+        cursor: u32,
+    },
+    /// Asks what became of a commit. Answered by OUTCOME.
+    Outcome(call::AskOutcome),
+    /// Waits until the node has applied the log up to an index. Answered by INDEX.
+    Wait(call::Wait),
+    /// Asks a leader for an index at or above everything that was acknowledged before. Answered by
+    /// INDEX.
+    Barrier,
+    /// Asks for a piece of a database as a file. Answered by PIECE.
+    Backup(call::AskBackup),
 }
 
 /// A piece of a database file. The one that reaches the total completes the database.
@@ -293,6 +330,14 @@ impl Request {
             Self::Status => RequestType::Status,
             Self::Import(_) => RequestType::Import,
             Self::Metrics => RequestType::Metrics,
+            Self::Session(_) => RequestType::Session,
+            Self::Run(_) => RequestType::Run,
+            Self::Fetch(_) => RequestType::Fetch,
+            Self::Close { .. } => RequestType::Close,
+            Self::Outcome(_) => RequestType::Outcome,
+            Self::Wait(_) => RequestType::Wait,
+            Self::Barrier => RequestType::Barrier,
+            Self::Backup(_) => RequestType::Backup,
         }
     }
 

@@ -8,6 +8,7 @@ mod tests;
 use bytes::Bytes;
 
 use crate::Text;
+use crate::call;
 use crate::hello::Protocol;
 use crate::node::{ClusterFormat, NodeAddress, NodeInfo};
 use crate::status::{Metric, NodeStatus};
@@ -32,11 +33,17 @@ pub enum ResponseType {
     Metadata = 10,
     Status = 128,
     Metrics = 130,
+    Session = 131,
+    Ran = 132,
+    Batch = 133,
+    Outcome = 135,
+    Index = 136,
+    Piece = 138,
 }
 
 impl ResponseType {
     /// Every type, by number.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Failure,
         Self::Server,
         Self::Welcome,
@@ -50,6 +57,12 @@ impl ResponseType {
         Self::Metadata,
         Self::Status,
         Self::Metrics,
+        Self::Session,
+        Self::Ran,
+        Self::Batch,
+        Self::Outcome,
+        Self::Index,
+        Self::Piece,
     ];
 
     /// The type with this number, if there is one.
@@ -82,7 +95,7 @@ pub struct DumpFile {
 }
 
 /// A response. What was decoded keeps the memory of its frame alive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Response {
     /// The request failed; it may stand in place of any other answer.
     Failure {
@@ -152,6 +165,21 @@ pub enum Response {
     Status(NodeStatus),
     /// A node's counters.
     Metrics(Vec<Metric>),
+    /// A session is open.
+    Session(call::Opened),
+    /// What a RUN came to.
+    Ran(call::Ran),
+    /// More rows of a result.
+    Batch(call::Fetched),
+    /// What became of a commit.
+    Outcome(call::Outcome),
+    /// The answer to WAIT and BARRIER.
+    Index {
+        /// An index of the log.
+        index: u64,
+    },
+    /// A piece of a backup.
+    Piece(call::BackupPiece),
 }
 
 impl Response {
@@ -171,6 +199,12 @@ impl Response {
             Self::Metadata { .. } => ResponseType::Metadata,
             Self::Status(_) => ResponseType::Status,
             Self::Metrics(_) => ResponseType::Metrics,
+            Self::Session(_) => ResponseType::Session,
+            Self::Ran(_) => ResponseType::Ran,
+            Self::Batch(_) => ResponseType::Batch,
+            Self::Outcome(_) => ResponseType::Outcome,
+            Self::Index { .. } => ResponseType::Index,
+            Self::Piece(_) => ResponseType::Piece,
         }
     }
 

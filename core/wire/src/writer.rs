@@ -55,6 +55,21 @@ pub(crate) fn put_blob(out: &mut BytesMut, blob: &[u8]) {
     put_zeros(out, field_bytes - blob.len());
 }
 
+/// Writes a blob that `content` writes.
+pub(crate) fn put_blob_with(
+    out: &mut BytesMut,
+    content: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let length_at = out.len();
+    put_u64(out, 0);
+    content(out)?;
+    let start = length_at + WORD_BYTES;
+    let length = out.len() - start;
+    out[length_at..start].copy_from_slice(&(length as u64).to_le_bytes());
+    put_zeros(out, padded(length) - length);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,8 @@
 //! Random bytes, and valid messages, which come back as they went, or were cut or bent.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+#[path = "exercise/calls.rs"]
+mod calls;
 mod exercise;
 #[path = "vectors/parse.rs"]
 mod parse;
@@ -121,6 +123,7 @@ fn request() -> impl Strategy<Value = Request> {
             let total_bytes = u64::MAX;
             Request::Import(ImportChunk { database, total_bytes, offset_bytes, content })
         }),
+        calls::request(),
     ]
 }
 
@@ -142,6 +145,7 @@ fn response() -> impl Strategy<Value = Response> {
             rows_affected
         }),
         collection::vec(file, 0..4).prop_map(Response::Files),
+        calls::response(),
     ]
 }
 
@@ -160,7 +164,7 @@ proptest! {
 
     #[test]
     fn random_words_of_each_type(
-        kind in prop_oneof![0..20u8, 128..131u8],
+        kind in prop_oneof![0..20u8, 128..139u8],
         schema in 0..2u8,
         words in collection::vec(word(), 0..40),
     ) {

@@ -1,6 +1,8 @@
 //! The bytes of `tests/vectors/*.txt`, read and written.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+#[path = "vectors/calls.rs"]
+mod calls;
 #[path = "vectors/parse.rs"]
 mod parse;
 
@@ -251,6 +253,9 @@ fn own() {
     check_response(&vectors.response("status, role unknown"), &Response::Status(unknown));
     let metrics = vec![Metric { name: "commits".into(), value: 42 }];
     check_response(&vectors.response("metrics"), &Response::Metrics(metrics));
+    calls::sessions(&mut vectors);
+    calls::runs(&mut vectors);
+    calls::the_log(&mut vectors);
     vectors.assert_all_seen();
 }
 

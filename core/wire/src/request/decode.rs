@@ -1,6 +1,7 @@
 //! Requests from frames: type first, then schema, then body, as the C server checks them.
 
 use super::{ImportChunk, Request, RequestType, TailPolicy};
+use crate::call::{self, decode_cursor};
 use crate::codes;
 use crate::error::RequestError;
 use crate::frame::Frame;
@@ -55,6 +56,14 @@ impl Request {
             RequestType::Status => check_format(body).map(|()| Self::Status)?,
             RequestType::Import => Self::Import(decode_import(body)?),
             RequestType::Metrics => check_format(body).map(|()| Self::Metrics)?,
+            RequestType::Session => Self::Session(call::OpenSession::decode(body)?),
+            RequestType::Run => Self::Run(call::Run::decode(body)?),
+            RequestType::Fetch => Self::Fetch(call::Fetch::decode(body)?),
+            RequestType::Close => Self::Close { cursor: decode_cursor(body)? },
+            RequestType::Outcome => Self::Outcome(call::AskOutcome::decode(body)?),
+            RequestType::Wait => Self::Wait(call::Wait::decode(body)?),
+            RequestType::Barrier => check_format(body).map(|()| Self::Barrier)?,
+            RequestType::Backup => Self::Backup(call::AskBackup::decode(body)?),
         })
     }
 }

@@ -22,7 +22,9 @@ impl Request {
 
     fn put(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
         match self {
-            Self::Leader | Self::Describe | Self::Status | Self::Metrics => put_u64(out, 0),
+            Self::Leader | Self::Describe | Self::Status | Self::Metrics | Self::Barrier => {
+                put_u64(out, 0);
+            }
             Self::Client { id: word }
             | Self::Heartbeat { timestamp: word }
             | Self::Interrupt { database: word }
@@ -65,6 +67,13 @@ impl Request {
             Self::Cluster { format: ClusterFormat::Addresses } => put_u64(out, 0),
             Self::Cluster { format: ClusterFormat::Roles } => put_u64(out, 1),
             Self::Import(chunk) => put_import(out, chunk)?,
+            Self::Session(open) => open.put(out)?,
+            Self::Run(run) => run.put(out)?,
+            Self::Fetch(fetch) => fetch.put(out),
+            Self::Close { cursor } => put_u64(out, u64::from(*cursor)),
+            Self::Outcome(ask) => ask.put(out)?,
+            Self::Wait(wait) => wait.put(out),
+            Self::Backup(ask) => ask.put(out)?,
         }
         Ok(())
     }

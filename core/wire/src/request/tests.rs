@@ -48,9 +48,14 @@ fn an_unknown_schema_is_answered_by_kind_of_request() {
 fn formats_and_roles_that_do_not_exist_are_answered() {
     let cluster = Some((1005, "unrecognized cluster format"));
     assert_eq!(answer(16, 0, &[2]), cluster);
-    for number in [18, 128, 130] {
+    for number in [18, 128, 130, 137] {
         assert_eq!(answer(number, 0, &[1]), Some((15, "bad format version")));
     }
+    let format = Some((15, "bad format version"));
+    assert_eq!(answer(131, 0, &[2]), format);
+    assert_eq!(answer(132, 0, &[3]), format);
+    assert_eq!(answer(132, 0, &[0, 2]), format);
+    assert_eq!(answer(132, 0, &[0, 0, 4, 0]), format);
     assert_eq!(answer(13, 0, &[2, 3]), Some((1, "server role is not valid")));
     assert_eq!(answer(6, 0, &[0, 0x0901, 1]), Some((1, "bind parameters")));
 }

@@ -1,6 +1,7 @@
 //! Responses from frames.
 
 use super::{DumpFile, Response, ResponseContext, ResponseType};
+use crate::call;
 use crate::error::DecodeError;
 use crate::frame::Frame;
 use crate::hello::Protocol;
@@ -60,6 +61,12 @@ impl Response {
             }
             ResponseType::Status => Self::Status(NodeStatus::decode(body)?),
             ResponseType::Metrics => Self::Metrics(Metric::decode_all(body)?),
+            ResponseType::Session => Self::Session(call::Opened::decode(body)?),
+            ResponseType::Ran => Self::Ran(call::Ran::decode(body)?),
+            ResponseType::Batch => Self::Batch(call::Fetched::decode(body)?),
+            ResponseType::Outcome => Self::Outcome(call::Outcome::decode(body)?),
+            ResponseType::Index => Self::Index { index: body.u64()? },
+            ResponseType::Piece => Self::Piece(call::BackupPiece::decode(body)?),
         })
     }
 }

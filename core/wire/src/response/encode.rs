@@ -70,6 +70,12 @@ impl Response {
             }
             Self::Status(status) => status.put(out),
             Self::Metrics(metrics) => Metric::put_all(metrics, out),
+            Self::Session(opened) => opened.put(out),
+            Self::Ran(ran) => ran.put(out),
+            Self::Batch(fetched) => fetched.put(out),
+            Self::Outcome(outcome) => outcome.put(out),
+            Self::Index { index } => put_u64(out, *index),
+            Self::Piece(piece) => piece.put(out),
         }
         Ok(())
     }

@@ -44,7 +44,9 @@ fn exercise_request(frame: &Frame) {
     }
     let once = whole(|out| request.encode(out).unwrap());
     let again = Request::decode(&sole_frame(&once)).unwrap();
-    assert_eq!(again, request);
+    if !matches!(request, Request::Run(_)) {
+        assert_eq!(again, request); // A NaN in a RUN equals nothing; its bytes are compared below.
+    }
     assert_eq!(whole(|out| again.encode(out).unwrap()), once);
 }
 
