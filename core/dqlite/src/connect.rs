@@ -82,6 +82,7 @@ fn connection(target: Target, options: ConnectOptions) -> Connection {
         timeout: options.timeout.filter(|timeout| !timeout.is_zero()),
         busy_timeout: options.busy_timeout.unwrap_or(BUSY_TIMEOUT),
         retry: options.retry.unwrap_or(true),
+        convert: options.convert.unwrap_or_default(),
     };
     Connection::new(Shared::new(Arc::new(target), settings, autocommit))
 }

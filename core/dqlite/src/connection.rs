@@ -3,6 +3,7 @@
 mod calls;
 mod doubt;
 mod reading;
+mod replay;
 mod state;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ use crate::backup::Progress;
 use crate::cursor::Cursor;
 use crate::error::{Error, Outcome, Retryable};
 use crate::operation::Operation;
+use crate::options::Convert;
 use crate::parameters::IntoParameters;
 use crate::transaction::{RetryOn, TransactionMode, Tries};
 
@@ -247,6 +249,11 @@ impl Connection {
     /// The database's name.
     pub fn database(&self) -> &str {
         &self.shared.settings.database
+    }
+
+    /// What is made of stored values: bindings to other languages look here.
+    pub fn convert(&self) -> Convert {
+        self.shared.settings.convert
     }
 
     /// Has `watch` asked now and then, on the thread that waits or runs SQLite: true cancels the

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use dqlite_wire::call::{BatchLimits, Column, ParameterSet, RowBatch, RunKind};
+use dqlite_wire::call::{Column, ParameterSet, RowBatch, RunKind};
 
 use crate::connection::{Answer, Call, Connection};
 use crate::error::Error;
@@ -37,13 +37,8 @@ struct Rows {
     ready: Option<RowBatch>,
     /// Where the result goes on.
     rest: Option<CursorAt>,
-    /// The batch that single rows are taken from, and how far.
-    reading: Reading,
-}
-
-#[derive(Debug, Default)]
-struct Reading {
-    rows: std::vec::IntoIter<Row>,
+    /// What is left of the batch that single rows are taken from.
+    reading: std::vec::IntoIter<Row>,
 }
 
 impl Cursor {
@@ -122,7 +117,7 @@ impl Cursor {
                 columns: ran.columns,
                 ready: Some(ran.rows),
                 rest: ran.cursor.map(|cursor| CursorAt { session, cursor }),
-                reading: Reading::default(),
+                reading: Vec::new().into_iter(),
             });
         }
         Ok(())
@@ -143,7 +138,7 @@ impl Cursor {
             return Ok(Some(ready));
         }
         let Some(rest) = result.rest.take() else { return Ok(None) };
-        let fetched = self.connection.fetch(rest, BatchLimits::default()).await?;
+        let fetched = self.connection.fetch(rest).await?;
         if fetched.more {
             result.rest = Some(rest);
         }
@@ -156,12 +151,13 @@ impl Cursor {
     /// As [`Cursor::next_batch`].
     pub async fn fetch_one(&mut self) -> Result<Option<Row>, Error> {
         loop {
-            if let Some(row) = self.result.as_mut().and_then(|it| it.reading.rows.next()) {
+            if let Some(row) = self.result.as_mut().and_then(|it| it.reading.next()) {
                 return Ok(Some(row));
             }
             let Some(batch) = self.next_batch().await? else { return Ok(None) };
+            let convert = self.connection.convert();
             if let Some(result) = &mut self.result {
-                result.reading.rows = Row::decode(&result.columns, &batch)?.into_iter();
+                result.reading = Row::decode(&result.columns, &batch, convert)?.into_iter();
             }
         }
     }

@@ -1,65 +1,78 @@
-//! Replicated SQLite for Rust programs.
+//! Replicated SQLite: one interface for programs, wherever the database is.
 //!
-//! A [`Node`] keeps SQLite databases in a folder and agrees with the other nodes of its cluster on
-//! every commit. A [`Client`] runs SQL on whichever node leads. One program may have both: its
-//! client then reaches the node through memory while that leads, and the others over the network.
+//! A [`Connection`] runs SQL. [`connect`] opens one by the path of a folder, which a node in this
+//! process then serves, or by the URL of a running cluster, whose leader it follows. A [`Node`]
+//! makes this process a member of a cluster. Every error says whether the call took effect.
 //!
 //! ```text
-//! your program ── Client ──┬─ memory ── Node (dqlite-server) ── SQLite, log
-//!                          └─ network ─ nodes elsewhere
+//! Connection ── Cursor ── rows, in batches
+//!    │ calls in turn; again where that cannot apply them twice; outcomes of lost commits found out
+//! Target ──┬─ memory ── Node (dqlite-server) ── SQLite, log
+//!          └─ network ─ nodes elsewhere
 //! ```
 //!
 //! ```
-//! use dqlite::{Env, Node, NodeExt, NodeOptions};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().to_str().ok_or("path")?;
+//! use dqlite::{ConnectOptions, TransactionMode, blocking::connect};
 //!
-//! # #[tokio::main]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let dir = tempfile::tempdir()?;
-//! # let (data_dir, address) = (dir.path(), format!("@dqlite-doc-{}", std::process::id()));
-//! let node = Node::start(Env::real(), NodeOptions::new(data_dir, address)).await?;
-//! node.ready().await?;
-//!
-//! let client = node.client("shop");
-//! client.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT)", ()).await?;
-//! client.execute("INSERT INTO item (name) VALUES (?), (?)", ("lamp", "chair")).await?;
-//! let mut rows = client.query("SELECT id, name FROM item ORDER BY id", ()).await?;
-//! while let Some(row) = rows.next().await? {
-//!     println!("{} {}", row.get::<i64>("id")?, row.get::<String>("name")?);
+//! let connection = connect(path, ConnectOptions::default())?;
+//! connection.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT)", ())?;
+//! connection.transaction(TransactionMode::Immediate, |it| {
+//!     it.execute("INSERT INTO item (name) VALUES (?), (?)", ("lamp", "chair")).map(|_| ())
+//! })?;
+//! let mut found = Vec::new();
+//! for row in connection.execute("SELECT id, name FROM item ORDER BY id", ())? {
+//!     let row = row?;
+//!     found.push((row.get::<i64>("id")?, row.get::<String>("name")?));
 //! }
-//! # assert_eq!(client.query_all("SELECT * FROM item", ()).await?.len(), 2);
-//! node.stop().await;
+//! assert_eq!(found, [(1, "lamp".to_owned()), (2, "chair".to_owned())]);
+//! connection.close()?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! For a second and third node, name members of the cluster in [`NodeOptions::join`]. A program
-//! that only uses a cluster elsewhere needs [`Client::new`] and some of its addresses.
+//! The same calls without `blocking` are asynchronous, for programs on tokio.
 #![forbid(unsafe_code)]
 
-pub use dqlite_client::{
-    Client, ClientOptions, Cluster, ColumnIndex, Connection, DatabaseStatus, DumpFile, Env, Error,
-    ErrorKind, Executed, FromValue, IntoParams, IntoValue, Metadata, Metric, NodeAddress, NodeInfo,
-    NodeStatus, Outcome, Retryable, Role, Row, Rows, Statement, Text, Transaction, TransactionMode,
-    Value,
+mod backup;
+pub mod blocking;
+mod cluster;
+mod connect;
+mod connection;
+mod cursor;
+mod embedded;
+mod error;
+mod node;
+mod operation;
+mod options;
+mod outcome;
+mod parameters;
+mod row;
+mod runtime;
+mod session;
+mod target;
+mod tls;
+mod transaction;
+mod url;
+mod verb;
+
+pub use backup::Progress;
+pub use cluster::{Cluster, DatabaseStatus, Metadata, NodeAddress, NodeInfo, Role};
+pub use connect::connect;
+pub use connection::Connection;
+pub use cursor::Cursor;
+pub use error::{ERRORS, Entry, Error, ErrorClass, Outcome, Retryable};
+pub use node::{Member, Node, Role as MemberRole, Status, recover};
+pub use operation::Operation;
+pub use options::{
+    ConnectOptions, Convert, Level, NodeSettings, OPTIONS, OptionEntry, OptionKind, OptionScope,
 };
-pub use dqlite_server::{EngineOptions, Error as NodeError, LogOptions, Node, NodeOptions, Status};
+pub use parameters::IntoParameters;
+pub use row::{ColumnIndex, Row};
+pub use transaction::{RetryOn, TransactionMode, Tries};
 
-/// What a node offers to the program around it.
-pub trait NodeExt {
-    /// A client of one of the cluster's databases, which the first write makes. While this node
-    /// leads it is reached through memory; when another does, the client finds it.
-    fn client(&self, database: &str) -> Client;
-
-    /// The same with other settings than the usual ones.
-    fn client_with_options(&self, database: &str, options: ClientOptions) -> Client;
-}
-
-impl NodeExt for Node {
-    fn client(&self, database: &str) -> Client {
-        self.client_with_options(database, ClientOptions::default())
-    }
-
-    fn client_with_options(&self, database: &str, options: ClientOptions) -> Client {
-        Client::with_options(self.env(), [self.address()], database, options)
-    }
-}
+pub use dqlite_client::{FromValue, IntoValue};
+pub use dqlite_wire::call::{Column, ParameterSet, RowBatch};
+pub use dqlite_wire::{Text, Value, ValueRef};

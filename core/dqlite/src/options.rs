@@ -28,6 +28,16 @@ pub enum Level {
     Stale,
 }
 
+/// What is made of stored values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Convert {
+    /// Values are given as they are stored.
+    #[default]
+    None,
+    /// Dates, times and booleans by the declared types of columns.
+    Decltype,
+}
+
 /// A connection's options. What is `None` is as it usually is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConnectOptions {
@@ -45,6 +55,8 @@ pub struct ConnectOptions {
     pub busy_timeout: Option<Duration>,
     /// Whether to make a call again where that cannot apply it twice: true.
     pub retry: Option<bool>,
+    /// What is made of stored values: nothing.
+    pub convert: Option<Convert>,
     /// The certificate authority that vouches for the nodes, a PEM file. With it all is encrypted.
     pub tls_ca: Option<PathBuf>,
     /// The certificate shown to nodes, a PEM file.
@@ -106,6 +118,7 @@ impl ConnectOptions {
             "timeout" => self.timeout = Some(duration(name, text)?),
             "busy_timeout" => self.busy_timeout = Some(duration(name, text)?),
             "retry" => self.retry = Some(boolean(name, text)?),
+            "convert" => self.convert = Some(choice(name, text, &CONVERTS)?),
             "tls_ca" => self.tls_ca = Some(text.into()),
             "tls_cert" => self.tls_cert = Some(text.into()),
             "tls_key" => self.tls_key = Some(text.into()),
@@ -124,6 +137,7 @@ impl ConnectOptions {
             timeout: other.timeout.or(self.timeout),
             busy_timeout: other.busy_timeout.or(self.busy_timeout),
             retry: other.retry.or(self.retry),
+            convert: other.convert.or(self.convert),
             tls_ca: other.tls_ca.or(self.tls_ca),
             tls_cert: other.tls_cert.or(self.tls_cert),
             tls_key: other.tls_key.or(self.tls_key),
@@ -173,3 +187,5 @@ const LEVELS: [(&str, Level); 4] = [
     ("session", Level::Session),
     ("stale", Level::Stale),
 ];
+
+const CONVERTS: [(&str, Convert); 2] = [("none", Convert::None), ("decltype", Convert::Decltype)];

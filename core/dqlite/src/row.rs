@@ -8,6 +8,7 @@ use dqlite_wire::call::{Column, RowBatch};
 use dqlite_wire::{Text, Value, ValueRef};
 
 use crate::error::Error;
+use crate::options::Convert;
 
 /// A row. Its texts and blobs share the memory of the batch it came in.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,18 +50,26 @@ impl ColumnIndex for &str {
 
 impl Row {
     /// The rows of a batch.
-    pub(crate) fn decode(columns: &Arc<[Column]>, batch: &RowBatch) -> Result<Vec<Self>, Error> {
+    pub(crate) fn decode(
+        columns: &Arc<[Column]>,
+        batch: &RowBatch,
+        convert: Convert,
+    ) -> Result<Vec<Self>, Error> {
         let garbled = |reason: String| Error::new("protocol.garbled", reason);
-        let mut rows = Vec::with_capacity(batch.row_count() as usize);
+        let kinds = kinds(columns, convert);
+        let mut decoded = Vec::with_capacity(batch.row_count() as usize);
         for row in batch.rows().map_err(|error| garbled(error.to_string()))? {
             let row = row.map_err(|error| garbled(error.to_string()))?;
             if row.len() != columns.len() {
                 return Err(garbled("a row has another number of columns".to_owned()));
             }
-            let values = row.into_iter().map(|value| owned(&batch.0, value)).collect();
-            rows.push(Self { columns: columns.clone(), values: values.into_iter().collect::<Result<_, _>>()? });
+            let values = row.into_iter().zip(&kinds).map(|(value, kind)| {
+                Ok(kind.convert(owned(&batch.0, value)?))
+            });
+            let values = values.collect::<Result<_, Error>>()?;
+            decoded.push(Self { columns: columns.clone(), values });
         }
-        Ok(rows)
+        Ok(decoded)
     }
 
     /// The value of a column as a type of Rust's.
@@ -90,6 +99,40 @@ impl Row {
     pub fn into_values(self) -> Vec<Value> {
         self.values
     }
+}
+
+/// What a column's declared type makes of its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Time,
+    Boolean,
+}
+
+impl Kind {
+    fn convert(self, value: Value) -> Value {
+        match (self, value) {
+            (Self::Time, Value::Text(text)) => Value::Iso8601(text),
+            (Self::Time, Value::Integer(seconds)) => Value::UnixTime(seconds),
+            (Self::Boolean, Value::Integer(number)) => Value::Boolean(u64::from(number != 0)),
+            (_, value) => value,
+        }
+    }
+}
+
+fn kinds(columns: &[Column], convert: Convert) -> Vec<Kind> {
+    let kind = |column: &Column| match column.declared_type.as_deref().filter(|_| {
+        convert == Convert::Decltype
+    }) {
+        Some(name) if name.eq_ignore_ascii_case("BOOLEAN") => Kind::Boolean,
+        Some(name)
+            if ["DATE", "DATETIME", "TIMESTAMP"].iter().any(|it| name.eq_ignore_ascii_case(it)) =>
+        {
+            Kind::Time
+        }
+        _ => Kind::Plain,
+    };
+    columns.iter().map(kind).collect()
 }
 
 /// The value, sharing the batch's memory.

@@ -14,6 +14,8 @@ pub(crate) enum Verb {
     Commit,
     /// It takes a whole transaction back.
     Rollback,
+    /// It sets something of the connection itself: PRAGMA with a value.
+    Setting,
     /// It opens a transaction or a savepoint, or goes back to one.
     Control,
     /// Anything else.
@@ -27,6 +29,7 @@ impl Verb {
         let (word, rest) = first_word(rest);
         match word.to_ascii_uppercase().as_str() {
             "SELECT" | "VALUES" | "EXPLAIN" => Self::Read,
+            "PRAGMA" if setting(rest).is_some() => Self::Setting,
             "WITH" | "PRAGMA" | "" => Self::Either,
             "COMMIT" | "END" | "RELEASE" => Self::Commit,
             "ROLLBACK" if goes_to_savepoint(rest) => Self::Control,
@@ -47,9 +50,45 @@ impl Verb {
         match self {
             Self::Commit => true,
             Self::Write | Self::Either => !in_transaction,
-            Self::Read | Self::Rollback | Self::Control => false,
+            Self::Read | Self::Rollback | Self::Setting | Self::Control => false,
         }
     }
+}
+
+/// What PRAGMA can set of a connection, and so must be set again on each new session.
+const SETTINGS: [&str; 16] = [
+    "analysis_limit",
+    "automatic_index",
+    "cache_size",
+    "case_sensitive_like",
+    "cell_size_check",
+    "foreign_keys",
+    "full_column_names",
+    "ignore_check_constraints",
+    "legacy_alter_table",
+    "query_only",
+    "recursive_triggers",
+    "reverse_unordered_selects",
+    "secure_delete",
+    "short_column_names",
+    "temp_store",
+    "trusted_schema",
+];
+
+/// What a PRAGMA sets of its connection, if it does.
+pub(crate) fn setting_of(sql: &str) -> Option<&'static str> {
+    let (word, rest) = first_word(skip_blank(sql));
+    word.eq_ignore_ascii_case("PRAGMA").then(|| setting(rest)).flatten()
+}
+
+/// The setting that the text behind `PRAGMA` names, if it gives it a value.
+fn setting(rest: &str) -> Option<&'static str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let rest = skip_blank(rest);
+    let (name, rest) = rest.split_at(rest.find(|c| !is_name(c)).unwrap_or(rest.len()));
+    let name = name.rsplit('.').next().unwrap_or_default();
+    let has_value = skip_blank(rest).starts_with(['=', '(']);
+    SETTINGS.into_iter().find(|it| has_value && it.eq_ignore_ascii_case(name))
 }
 
 /// Whether the rows of a statement would be missed if only its effect were known.
@@ -113,6 +152,17 @@ mod tests {
         ] {
             assert_eq!(Verb::of(sql), verb, "{sql:?}");
         }
+    }
+
+    #[test]
+    fn settings_are_told_from_questions() {
+        assert_eq!(setting_of("PRAGMA foreign_keys = OFF"), Some("foreign_keys"));
+        assert_eq!(setting_of("pragma main.Foreign_Keys(0)"), Some("foreign_keys"));
+        for sql in ["PRAGMA foreign_keys", "PRAGMA table_info(t)", "PRAGMA user_version = 3", ""] {
+            assert_eq!(setting_of(sql), None, "{sql:?}");
+        }
+        assert_eq!(Verb::of("PRAGMA foreign_keys=1"), Verb::Setting);
+        assert_eq!(Verb::of("PRAGMA foreign_keys"), Verb::Either);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! 1. Calls take turns. One that is cancelled while it waits has not begun.
 //! 2. A call is made again only if it surely had no effect: the node did not lead, the request was
 //!    not sent whole, or the record of outcomes says so.
-//! 3. A transaction lives in one session and dies with it. Whatever is called before it is rolled
-//!    back fails, so that nothing of it takes effect by itself.
+//! 3. A transaction lives in one session. When that is lost and the transaction cannot go on in
+//!    another (`replay`), whatever is called before it is rolled back fails, so that nothing of it
+//!    takes effect by itself.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,19 +13,20 @@ use std::time::Duration;
 use dqlite_client::Fault;
 use dqlite_wire::Text;
 use dqlite_wire::call::{Consistency, ParameterSet, Place, Ran, Run, RunKind};
+use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
 use super::Connection;
 use super::state::{Seat, Work, millis};
 use crate::error::Error;
-use crate::operation::Operation;
+use crate::operation::{Operation, Turn};
 use crate::options::Level;
 use crate::parameters::unfit;
 use crate::session::Manner;
-use crate::verb::Verb;
+use crate::verb::{Verb, setting_of};
 
 /// How long a call without a deadline of its own looks for a leader.
-pub(super) const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
+const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is called.
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ impl Call {
 }
 
 /// What came of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub ran: Ran,
     /// The session that has the rest of the rows.
@@ -49,6 +51,7 @@ pub(crate) struct Answer {
 }
 
 /// What one call goes by.
+#[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub call: &'a Call,
     pub verb: Verb,
@@ -62,25 +65,12 @@ pub(super) struct Attempt<'a> {
 impl Connection {
     /// Makes a call.
     pub(crate) async fn call(&self, call: Call) -> Result<Answer, Error> {
-        let shared = &*self.shared;
-        shared.check_open()?;
         if let Some(reason) = unfit(&call.parameters) {
             return Err(Error::new("value.not_a_number", reason));
         }
         let operation = self.operation();
-        let mut work = operation.unless_cancelled(shared.work.lock()).await?; // (1)
-        shared.check_open()?;
-        let _turn = shared.running.enter(&operation);
-        let now = Instant::now();
-        let deadline = shared.settings.timeout.map(|timeout| now + timeout);
-        let attempt = Attempt {
-            verb: Verb::of(&call.sql),
-            call: &call,
-            operation: &operation,
-            manner: Manner { blocking: self.blocking, deadline },
-            patience: deadline.unwrap_or(now + LEADER_TIMEOUT),
-            timeout_ms: shared.settings.timeout.map_or(0, millis),
-        };
+        let (mut work, _turn) = self.take_turn(&operation).await?;
+        let attempt = self.attempt(&call, &operation);
         self.close_dropped(&mut work, attempt.manner).await;
         if let Some(lost) = work.lost.clone() {
             return self.call_lost(&mut work, attempt.verb, lost);
@@ -93,6 +83,32 @@ impl Connection {
         self.call_leader(&mut work, &attempt).await
     }
 
+    /// Waits for the turn of `operation`. (1)
+    pub(super) async fn take_turn(
+        &self,
+        operation: &Operation,
+    ) -> Result<(MutexGuard<'_, Work>, Turn<'_>), Error> {
+        let shared = &*self.shared;
+        shared.check_open()?;
+        let work = operation.unless_cancelled(shared.work.lock()).await?;
+        shared.check_open()?;
+        Ok((work, shared.running.enter(operation)))
+    }
+
+    pub(super) fn attempt<'a>(&self, call: &'a Call, operation: &'a Operation) -> Attempt<'a> {
+        let timeout = self.shared.settings.timeout;
+        let now = Instant::now();
+        let deadline = timeout.map(|timeout| now + timeout);
+        Attempt {
+            call,
+            verb: Verb::of(&call.sql),
+            operation,
+            manner: Manner { blocking: self.blocking, deadline },
+            patience: deadline.unwrap_or(now + LEADER_TIMEOUT),
+            timeout_ms: timeout.map_or(0, millis),
+        }
+    }
+
     /// A call after the transaction was lost: only its rollback does anything. (3)
     fn call_lost(&self, work: &mut Work, verb: Verb, lost: Error) -> Result<Answer, Error> {
         if verb != Verb::Rollback {
@@ -100,7 +116,7 @@ impl Connection {
         }
         work.lost = None;
         self.shared.facts.in_transaction.store(false, Ordering::SeqCst);
-        Ok(Answer { ran: Ran::default(), session: 0 })
+        Ok(Answer::default())
     }
 
     async fn call_leader(
@@ -109,45 +125,52 @@ impl Connection {
         attempt: &Attempt<'_>,
     ) -> Result<Answer, Error> {
         work.mark += 1;
-        let in_transaction = self.in_transaction();
+        let before = self.in_transaction();
         loop {
-            self.sit_with_leader(work, attempt, in_transaction).await?;
+            self.sit_with_leader(work, attempt).await?;
             let run = self.run_for(attempt, self.leader_consistency(), work.mark);
             let Some(seat) = &mut work.leader else { continue };
             let fault = match run_on(seat, run, attempt).await {
-                Ok(ran) => return Ok(self.answered(seat, ran)),
+                Ok(ran) => return Ok(self.answered(work, attempt, ran, before)),
                 Err(fault) => fault,
             };
-            let asked_to_stop = attempt.operation.is_cancelled();
-            match self.judge(work, attempt, fault, in_transaction).await? {
-                Some(answer) => return Ok(answer),
-                None if asked_to_stop => return Err(Error::interrupted()),
-                None => {} // (2)
+            if let Some(answer) = self.judge(work, attempt, fault, before).await? {
+                return Ok(answer);
             }
         }
     }
 
-    /// Sees to it that there is a session with the leader.
+    /// Sees to it that there is a session with the leader, which has the open transaction.
     async fn sit_with_leader(
         &self,
         work: &mut Work,
         attempt: &Attempt<'_>,
-        in_transaction: bool,
     ) -> Result<(), Error> {
-        if let Some(seat) = &mut work.leader {
-            if seat.session.is_fit() {
-                return Ok(());
-            }
-            work.leader = None;
-            if in_transaction {
-                let reason = "the node that the transaction ran on does not lead any more";
-                return Err(self.lose(work, Error::new("leader.lost", reason)));
-            }
+        if let Some(seat) = &mut work.leader
+            && seat.session.is_fit()
+        {
+            return Ok(());
         }
+        if !self.in_transaction() {
+            return self.open_leader(work, attempt).await;
+        }
+        let reason = "the node that the transaction ran on does not lead any more";
+        let replayed = self.replay(work, attempt, Error::new("leader.lost", reason)).await;
+        replayed.map_err(|lost| self.lose(work, lost))
+    }
+
+    /// Opens a session with the leader, set as the program has set the connection.
+    pub(super) async fn open_leader(
+        &self,
+        work: &mut Work,
+        attempt: &Attempt<'_>,
+    ) -> Result<(), Error> {
+        work.leader = None;
         let open = self.shared.open(Place::Leader);
         let opening = self.shared.target.open_leader(&open, attempt.patience);
         let (session, opened) = attempt.operation.unless_cancelled(opening).await??;
-        let seat = work.seat(session, opened, &self.shared.watch);
+        let mut seat = work.seat(session, opened, &self.shared.watch);
+        set_up(&mut seat, work, attempt).await.map_err(Error::from_fault)?;
         work.leader = Some(seat);
         Ok(())
     }
@@ -165,27 +188,52 @@ impl Connection {
         }
     }
 
-    fn leader_consistency(&self) -> Consistency {
+    pub(super) fn leader_consistency(&self) -> Consistency {
         match self.shared.settings.level {
             Level::Linearizable => Consistency::Linearizable,
             Level::Leader | Level::Session | Level::Stale => Consistency::Leader,
         }
     }
 
-    /// Notes what an answer tells.
-    pub(super) fn answered(&self, seat: &mut Seat, ran: Ran) -> Answer {
+    /// Notes what the leader's answer tells. `before`: a transaction was open before the call.
+    fn answered(
+        &self,
+        work: &mut Work,
+        attempt: &Attempt<'_>,
+        mut ran: Ran,
+        before: bool,
+    ) -> Answer {
+        let Some(seat) = &mut work.leader else { return Answer { ran, session: 0 } };
+        let session = seat.number;
         let facts = &self.shared.facts;
         facts.in_transaction.store(ran.in_transaction, Ordering::SeqCst);
+        facts.last_index.fetch_max(ran.index, Ordering::SeqCst);
         let more = ran.total_changes.saturating_sub(seat.changes);
         seat.changes = ran.total_changes;
         facts.total_changes.fetch_add(more, Ordering::SeqCst);
-        facts.last_index.fetch_max(ran.index, Ordering::SeqCst);
-        Answer { session: seat.number, ran }
+        if let Some(actual) = ran.cursor {
+            work.cursor = work.cursor.wrapping_add(1);
+            seat.cursors.insert(work.cursor, actual);
+            ran.cursor = Some(work.cursor);
+        }
+        if attempt.verb == Verb::Setting
+            && let Some(name) = setting_of(&attempt.call.sql)
+        {
+            work.set(name, attempt.call.sql.clone());
+            work.reader = None;
+        }
+        if before || ran.in_transaction {
+            let run = self.run_for(attempt, self.leader_consistency(), 0);
+            work.remember(run, Ok(&ran), (before, ran.in_transaction));
+        }
+        Answer { session, ran }
     }
 
     /// The transaction is lost, for the reason given. (3)
     pub(super) fn lose(&self, work: &mut Work, reason: Error) -> Error {
         let reason = reason.after_rollback();
+        work.leader = None;
+        work.transcript = None;
         work.lost = Some(reason.clone());
         reason
     }
@@ -194,13 +242,22 @@ impl Connection {
     async fn close_dropped(&self, work: &mut Work, manner: Manner) {
         let dropped = std::mem::take(&mut *self.shared.dropped.lock());
         for at in dropped {
-            if let Some(seat) = work.find(at.session)
-                && let Err(fault) = seat.session.close_cursor(at.cursor, manner).await
-            {
-                tracing::debug!(?fault, "a dropped cursor was gone already");
-            }
+            self.close_on(work, at, manner).await;
         }
     }
+}
+
+/// Sets a new session as the program has set the connection.
+pub(super) async fn set_up(
+    seat: &mut Seat,
+    work: &Work,
+    attempt: &Attempt<'_>,
+) -> Result<(), Fault> {
+    for (_, sql) in &work.settings {
+        let parameters = vec![ParameterSet::default()];
+        run_on(seat, Run { sql: sql.clone(), parameters, ..Run::default() }, attempt).await?;
+    }
+    Ok(())
 }
 
 /// Runs on a session, so that a cancel reaches it there.
@@ -218,7 +275,7 @@ pub(super) async fn run_on(
 
 /// Waits for `work` to its end. When the operation is cancelled `cancel` is called, which makes the
 /// end come soon.
-pub(crate) async fn until_cancelled<T>(
+pub(super) async fn until_cancelled<T>(
     work: impl Future<Output = T>,
     operation: &Operation,
     cancel: impl Fn(),

@@ -1,9 +1,9 @@
 //! What is concluded when a call fails: whether it took effect, and whether to make it again.
 //!
 //! 1. An answer that never came leaves a commit in doubt. The record of outcomes settles it, where
-//!    the call has a mark and there is time.
-//! 2. What settled as not applied may be made again, unless it was to end a transaction: that one
-//!    is gone as a whole.
+//!    there is time.
+//! 2. What settled as not applied may be made again. A transaction that was to be committed is gone
+//!    as a whole, and is brought back by `replay` first.
 
 use std::sync::atomic::Ordering;
 
@@ -15,52 +15,48 @@ use super::Connection;
 use super::calls::{Answer, Attempt, run_on};
 use super::state::Work;
 use crate::error::Error;
+use crate::operation::Operation;
 use crate::outcome::Resolver;
 use crate::verb::gives_rows;
 
 impl Connection {
-    /// Decides after `fault`: an answer, an error, or, with `None`, another try.
+    /// Decides after `fault`: an answer, an error, or, with `None`, another try. `before`: a
+    /// transaction was open before the call.
     pub(super) async fn judge(
         &self,
         work: &mut Work,
         attempt: &Attempt<'_>,
         fault: Fault,
-        in_transaction: bool,
+        before: bool,
     ) -> Result<Option<Answer>, Error> {
         if is_plain(&fault) {
-            self.look_at_transaction(work, attempt, in_transaction).await;
+            self.look_at_transaction(work, attempt, &fault, before).await;
             return Err(Error::from_fault(fault));
         }
-        let seat = work.leader.take();
-        let since = seat.map_or(0, |seat| seat.opened.index);
-        let may_commit = attempt.call.kind == RunKind::Script
-            || attempt.verb.may_commit(in_transaction);
-        if is_in_doubt(&fault) && may_commit {
-            return self.settle(work, attempt, fault, since, in_transaction).await;
+        let is_script = attempt.call.kind == RunKind::Script;
+        if is_in_doubt(&fault) && (is_script || attempt.verb.may_commit(before)) {
+            return self.settle(work, attempt, fault, before).await;
         }
-        if in_transaction {
-            return Err(self.lose(work, Error::from_fault(fault)));
+        let may_repeat = !matches!(fault, Fault::TimedOut { .. }) && self.may_repeat(attempt);
+        let error = Error::from_fault(fault);
+        if before {
+            return match self.replay(work, attempt, error).await {
+                Ok(()) => Ok(None),
+                Err(lost) => Err(self.lose(work, lost)),
+            };
         }
-        if attempt.call.kind == RunKind::Script {
+        work.leader = None;
+        if is_script {
             // The statements before the one that failed may have taken effect.
-            return Err(Error::from_fault(fault).with_outcome(crate::Outcome::Unknown));
+            return Err(error.with_outcome(crate::Outcome::Unknown));
         }
-        let is_late = matches!(fault, Fault::TimedOut { .. });
-        self.try_again(attempt, Error::from_fault(fault), !is_late)
+        if may_repeat { Ok(None) } else { Err(error) }
     }
 
-    fn try_again(
-        &self,
-        attempt: &Attempt<'_>,
-        error: Error,
-        repeatable: bool,
-    ) -> Result<Option<Answer>, Error> {
-        let in_time = Instant::now() < attempt.patience && !attempt.operation.is_cancelled();
-        if repeatable && self.shared.settings.retry && in_time {
-            tracing::debug!(%error, "trying again");
-            return Ok(None);
-        }
-        Err(error)
+    /// Whether there is time and leave for another try.
+    pub(super) fn may_repeat(&self, attempt: &Attempt<'_>) -> bool {
+        let in_time = Instant::now() < attempt.patience;
+        self.shared.settings.retry && in_time && !attempt.operation.is_cancelled()
     }
 
     /// Finds out what became of a commit. (1)
@@ -69,12 +65,13 @@ impl Connection {
         work: &mut Work,
         attempt: &Attempt<'_>,
         fault: Fault,
-        since: u64,
-        in_transaction: bool,
+        before: bool,
     ) -> Result<Option<Answer>, Error> {
+        let since = work.leader.take().map_or(0, |seat| seat.opened.index);
         self.shared.facts.in_transaction.store(false, Ordering::SeqCst);
         let text = format!("{}: whether it took effect is not known", Error::from_fault(fault));
         if attempt.call.kind == RunKind::Script {
+            work.transcript = None;
             return Err(Error::unknown(text, None));
         }
         let ask = AskOutcome {
@@ -84,23 +81,20 @@ impl Connection {
             since,
         };
         let resolver = Resolver { target: self.shared.target.clone(), ask };
-        let in_time = Instant::now() < attempt.patience && !attempt.operation.is_cancelled();
-        if !self.shared.settings.retry || !in_time {
-            return Err(Error::unknown(text, Some(resolver)));
-        }
-        let asked = resolver.outcome(attempt.patience);
-        match attempt.operation.unless_cancelled(asked).await {
-            Ok(Ok(Outcome::Applied(index))) => self.applied(attempt, index).map(Some),
-            Ok(Ok(Outcome::NotApplied)) => {
-                work.mark += 1;
-                let reason = "the leader was lost before the transaction was committed";
-                let error = Error::new("leader.lost", reason);
-                if in_transaction {
-                    return Err(error.after_rollback()); // (2)
-                }
-                self.try_again(attempt, error, true)
+        let outcome = if self.may_repeat(attempt) {
+            let asking = resolver.outcome(attempt.patience);
+            attempt.operation.unless_cancelled(asking).await.and_then(|outcome| outcome)
+        } else {
+            Ok(Outcome::Forgotten) // Nobody was asked: the caller may.
+        };
+        match outcome {
+            Ok(Outcome::Applied(index)) => {
+                work.transcript = None;
+                self.applied(attempt, index).map(Some)
             }
-            Ok(Ok(Outcome::Forgotten) | Err(_)) | Err(_) => {
+            Ok(Outcome::NotApplied) => self.not_applied(work, attempt, before).await,
+            Ok(Outcome::Forgotten) | Err(_) => {
+                work.transcript = None;
                 Err(Error::unknown(text, Some(resolver)))
             }
         }
@@ -116,39 +110,63 @@ impl Connection {
         Ok(Answer { ran: Ran { index, ..Ran::default() }, session: 0 })
     }
 
+    /// The commit did not take effect, and never will. (2)
+    async fn not_applied(
+        &self,
+        work: &mut Work,
+        attempt: &Attempt<'_>,
+        before: bool,
+    ) -> Result<Option<Answer>, Error> {
+        work.mark += 1;
+        let reason = "the leader was lost before the transaction was committed";
+        let error = Error::new("leader.lost", reason);
+        if !before {
+            return if self.may_repeat(attempt) { Ok(None) } else { Err(error) };
+        }
+        match self.replay(work, attempt, error).await {
+            Ok(()) => {
+                self.shared.facts.in_transaction.store(true, Ordering::SeqCst);
+                Ok(None)
+            }
+            Err(lost) => Err(lost.after_rollback()),
+        }
+    }
+
     /// After an error SQLite may have taken the whole transaction back, or have opened one before
     /// the statement that failed: asks.
     async fn look_at_transaction(
         &self,
         work: &mut Work,
         attempt: &Attempt<'_>,
-        in_transaction: bool,
+        fault: &Fault,
+        before: bool,
     ) {
-        if !in_transaction && self.autocommit() && attempt.call.kind != RunKind::Script {
+        if !before && self.autocommit() && attempt.call.kind != RunKind::Script {
             return;
         }
         let Some(seat) = &mut work.leader else { return };
         let nothing = Run { kind: RunKind::Script, ..Run::default() };
         // The operation may be cancelled: this is no part of it.
-        let operation = crate::operation::Operation::new();
-        let attempt = Attempt { operation: &operation, ..*attempt };
-        match run_on(seat, nothing, &attempt).await {
+        let operation = Operation::new();
+        let attempt_to_look = Attempt { operation: &operation, timeout_ms: 0, ..*attempt };
+        match run_on(seat, nothing, &attempt_to_look).await {
             Ok(ran) => {
-                self.answered(seat, ran);
+                let now = ran.in_transaction;
+                self.shared.facts.in_transaction.store(now, Ordering::SeqCst);
+                let run = self.run_for(attempt, self.leader_consistency(), 0);
+                work.remember(run, Err(fault), (before, now));
             }
-            Err(_) => {
-                work.leader = None;
-                if in_transaction {
-                    let reason = "the node that the transaction ran on cannot be reached";
-                    self.lose(work, Error::new("leader.lost", reason));
-                }
+            Err(_) if before => {
+                let reason = "the node that the transaction ran on cannot be reached";
+                self.lose(work, Error::new("leader.lost", reason));
             }
+            Err(_) => work.leader = None,
         }
     }
 }
 
 /// The node answered, and the session goes on.
-fn is_plain(fault: &Fault) -> bool {
+pub(super) fn is_plain(fault: &Fault) -> bool {
     match fault {
         Fault::Refused { code, .. } => !fault.is_not_leader() && !is_io(*code),
         Fault::Unusable(_) => true,

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use dqlite_wire::call::{BatchLimits, Consistency, Fetched, Opened, Place};
-use tokio::time::Instant;
+use dqlite_wire::call::{Consistency, Fetched, Opened, Place};
 
 use super::Connection;
-use super::calls::{Answer, Attempt, Call, LEADER_TIMEOUT, run_on, until_cancelled};
+use super::calls::{Answer, Attempt, Call, run_on, set_up};
+use super::doubt::is_plain;
+use super::replay::fetch_on;
 use super::state::{CursorAt, Work, millis};
 use crate::backup::Progress;
 use crate::error::Error;
@@ -40,19 +41,23 @@ impl Connection {
         let run = self.run_for(attempt, consistency, 0);
         let Some(seat) = &mut work.reader else { return Ok(None) };
         match run_on(seat, run, attempt).await {
-            Ok(ran) => {
+            Ok(mut ran) => {
                 self.shared.facts.last_index.fetch_max(ran.index, Ordering::SeqCst);
+                if let Some(actual) = ran.cursor {
+                    work.cursor = work.cursor.wrapping_add(1);
+                    seat.cursors.insert(work.cursor, actual);
+                    ran.cursor = Some(work.cursor);
+                }
                 Ok(Some(Answer { session: seat.number, ran }))
             }
-            Err(fault) if attempt.operation.is_cancelled() => Err(Error::from_fault(fault)),
+            Err(fault) if is_plain(&fault) || attempt.operation.is_cancelled() => {
+                Err(Error::from_fault(fault))
+            }
             // It writes, or the node is going: the leader knows better.
-            Err(fault) if fault.is_not_leader() || !fault.is_refusal() => {
-                if !seat.session.is_fit() {
-                    work.reader = None;
-                }
+            Err(_) => {
+                work.reader.take_if(|seat| !seat.session.is_fit());
                 Ok(None)
             }
-            Err(fault) => Err(Error::from_fault(fault)),
         }
     }
 
@@ -68,63 +73,72 @@ impl Connection {
         let open = self.shared.open(Place::Here);
         let first = self.shared.client as usize;
         let opening = self.shared.target.open_reader(&open, first, attempt.patience);
-        match attempt.operation.unless_cancelled(opening).await? {
-            Ok(session) => {
-                let seat = work.seat(session, Opened { node: 0, index: 0 }, &self.shared.watch);
-                work.reader = Some(seat);
-                Ok(true)
-            }
+        let session = match attempt.operation.unless_cancelled(opening).await? {
+            Ok(session) => session,
             Err(error) => {
                 tracing::debug!(%error, "no node serves reads; asking the leader");
-                Ok(false)
+                return Ok(false);
             }
-        }
+        };
+        let nowhere = Opened { node: 0, index: 0 };
+        let mut seat = work.seat(session, nowhere, &self.shared.watch);
+        set_up(&mut seat, work, attempt).await.map_err(Error::from_fault)?;
+        work.reader = Some(seat);
+        Ok(true)
     }
 
     /// More rows of a result.
-    pub(crate) async fn fetch(
-        &self,
-        at: CursorAt,
-        limits: BatchLimits,
-    ) -> Result<Fetched, Error> {
-        let shared = &*self.shared;
-        shared.check_open()?;
+    pub(crate) async fn fetch(&self, at: CursorAt) -> Result<Fetched, Error> {
         let operation = self.operation();
-        let mut work = operation.unless_cancelled(shared.work.lock()).await?;
-        shared.check_open()?;
-        let _turn = shared.running.enter(&operation);
-        let manner = self.manner();
-        let Some(seat) = work.find(at.session) else {
-            let reason = "the node that the rows come from is gone";
-            return Err(Error::new("leader.lost", reason));
-        };
-        let canceller = seat.canceller.clone();
-        let fetching = seat.session.fetch(at.cursor, limits, manner);
-        let fetched = until_cancelled(fetching, &operation, || canceller.cancel()).await;
-        fetched.map_err(|fault| {
-            if fault.is_not_leader() || !fault.is_refusal() {
-                let was_leader = work.leader.as_ref().is_some_and(|it| it.number == at.session);
-                work.forget(at.session);
-                if was_leader && self.in_transaction() {
-                    return self.lose(&mut work, Error::from_fault(fault));
+        let (mut work, _turn) = self.take_turn(&operation).await?;
+        let work = &mut *work;
+        let call = Call::statement("", Default::default());
+        let attempt = self.attempt(&call, &operation);
+        let gone = || Error::new("leader.lost", "the node that the rows come from is gone");
+        loop {
+            let seat = work.find(at.session).ok_or_else(gone)?;
+            let actual = *seat.cursors.get(&at.cursor).ok_or_else(gone)?;
+            let fault = match fetch_on(seat, actual, &attempt).await {
+                Ok(fetched) => {
+                    if !fetched.more {
+                        seat.cursors.remove(&at.cursor);
+                    }
+                    work.remember_fetch(at.cursor, &fetched);
+                    return Ok(fetched);
                 }
+                Err(fault) => fault,
+            };
+            seat.cursors.remove(&at.cursor);
+            let ends = !is_plain(&fault);
+            let error = Error::from_fault(fault);
+            if !ends {
+                return Err(error);
             }
-            Error::from_fault(fault)
-        })
+            let is_leader = work.leader.as_ref().is_some_and(|it| it.number == at.session);
+            if !(is_leader && self.in_transaction()) {
+                work.forget(at.session);
+                return Err(error);
+            }
+            let replayed = self.replay(work, &attempt, error).await;
+            replayed.map_err(|lost| self.lose(work, lost))?;
+        }
     }
 
     /// Ends a result before its last row.
     pub(crate) async fn close_cursor(&self, at: CursorAt) {
-        if self.shared.check_open().is_err() {
-            return;
+        if self.shared.check_open().is_ok() {
+            let mut work = self.shared.work.lock().await;
+            self.close_on(&mut work, at, self.manner()).await;
         }
-        let mut work = self.shared.work.lock().await;
-        let manner = self.manner();
-        if let Some(seat) = work.find(at.session)
-            && let Err(fault) = seat.session.close_cursor(at.cursor, manner).await
-        {
+    }
+
+    pub(super) async fn close_on(&self, work: &mut Work, at: CursorAt, manner: Manner) {
+        let Some(seat) = work.find(at.session) else { return };
+        let Some(actual) = seat.cursors.remove(&at.cursor) else { return };
+        if let Err(fault) = seat.session.close_cursor(actual, manner).await {
             tracing::debug!(?fault, "the result was gone already");
         }
+        work.remember_close(at.cursor);
     }
 
     pub(super) async fn copy_to(
@@ -134,48 +148,32 @@ impl Connection {
     ) -> Result<(), Error> {
         // A call first: it makes the session, and tells whether the database can be read at all.
         self.call(Call::statement("SELECT 1", Default::default())).await?;
-        let shared = &*self.shared;
         let operation = self.operation();
-        let mut work = operation.unless_cancelled(shared.work.lock()).await?;
-        shared.check_open()?;
-        let _turn = shared.running.enter(&operation);
-        let manner = self.manner();
+        let (mut work, _turn) = self.take_turn(&operation).await?;
         let work = &mut *work;
         let Some(seat) = work.leader.as_mut().or(work.reader.as_mut()) else {
             return Err(Error::new("leader.lost", "the node to copy from is gone"));
         };
         let cancel = operation.clone();
         let mut watched = |at: Progress| progress(at) && !cancel.is_cancelled();
-        let copied = seat.session.backup(path, &mut watched, manner).await;
+        let copied = seat.session.backup(path, &mut watched, self.manner()).await;
         copied.map_err(Error::from_fault)
     }
 
     pub(super) async fn wait_until_applied(&self, index: u64) -> Result<(), Error> {
-        let shared = &*self.shared;
-        shared.check_open()?;
         let operation = self.operation();
-        let mut work = operation.unless_cancelled(shared.work.lock()).await?;
-        shared.check_open()?;
-        let _turn = shared.running.enter(&operation);
-        let call = Call::statement("", Default::default());
-        let patience = Instant::now() + shared.settings.timeout.unwrap_or(LEADER_TIMEOUT);
-        let manner = Manner { deadline: Some(patience), ..self.manner() };
-        let attempt = Attempt {
-            call: &call,
-            verb: Verb::Read,
-            operation: &operation,
-            manner,
-            patience,
-            timeout_ms: 0,
-        };
+        let (mut work, _turn) = self.take_turn(&operation).await?;
+        let call = Call::statement("SELECT 1", Default::default());
+        let attempt = self.attempt(&call, &operation);
+        let manner = Manner { deadline: Some(attempt.patience), ..attempt.manner };
         if !self.sit_with_reader(&mut work, &attempt).await? {
             return Err(Error::new("cluster.unavailable", "no node can be reached to wait for"));
         }
         let Some(seat) = &mut work.reader else { return Ok(()) };
-        let waiting = seat.session.wait(shared.target.node.as_ref(), index, manner);
+        let waiting = seat.session.wait(self.shared.target.node.as_ref(), index, manner);
         match operation.unless_cancelled(waiting).await? {
             Ok(()) => {
-                shared.facts.last_index.fetch_max(index, Ordering::SeqCst);
+                self.shared.facts.last_index.fetch_max(index, Ordering::SeqCst);
                 Ok(())
             }
             Err(fault) => {
@@ -186,7 +184,8 @@ impl Connection {
     }
 
     pub(super) fn manner(&self) -> Manner {
-        let deadline = self.shared.settings.timeout.map(|timeout| Instant::now() + timeout);
-        Manner { blocking: self.blocking, deadline }
+        let call = Call::statement("", Default::default());
+        let operation = self.operation();
+        self.attempt(&call, &operation).manner
     }
 }

@@ -1,16 +1,19 @@
 //! What a connection knows.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dqlite_server::Watch;
+use dqlite_wire::Text;
 use dqlite_wire::call::{OpenSession, Opened, Place};
 use parking_lot::Mutex;
 
+use super::replay::Transcript;
 use crate::error::Error;
 use crate::operation::Running;
-use crate::options::Level;
+use crate::options::{Convert, Level};
 use crate::session::{Canceller, Session};
 use crate::target::Target;
 
@@ -24,6 +27,7 @@ pub(crate) struct Settings {
     pub timeout: Option<Duration>,
     pub busy_timeout: Duration,
     pub retry: bool,
+    pub convert: Convert,
 }
 
 /// What the clones of a connection share.
@@ -68,6 +72,8 @@ pub(crate) struct Seat {
     pub canceller: Canceller,
     /// What the session itself has changed so far.
     pub changes: u64,
+    /// The session's own numbers of the cursors that the program holds.
+    pub cursors: HashMap<u32, u32>,
     /// [`Opened::index`].
     pub opened: Opened,
 }
@@ -82,19 +88,32 @@ pub(crate) struct Work {
     /// Why the open transaction is lost. Nothing runs before it is rolled back: what was to be part
     /// of it must not take effect by itself.
     pub lost: Option<Error>,
+    /// What was called in the open transaction; `None` where it cannot be made again.
+    pub transcript: Option<Transcript>,
+    /// What was set of the connection, by name: each new session is set so too.
+    pub settings: Vec<(&'static str, Text)>,
     /// The number of the newest call that may commit.
     pub mark: u64,
+    /// The number of the newest cursor.
+    pub cursor: u32,
     /// How many sessions there were.
     pub sessions: u64,
 }
 
 impl Work {
-    /// Keeps a new session.
+    /// Takes a new session in.
     pub fn seat(&mut self, mut session: Session, opened: Opened, watch: &Arc<CallWatch>) -> Seat {
         self.sessions += 1;
         session.set_watch(Some(watch.clone()));
         let canceller = session.canceller();
-        Seat { session, number: self.sessions, canceller, changes: 0, opened }
+        let (number, cursors) = (self.sessions, HashMap::new());
+        Seat { session, number, canceller, changes: 0, cursors, opened }
+    }
+
+    /// Notes that the connection was set so.
+    pub fn set(&mut self, name: &'static str, sql: Text) {
+        self.settings.retain(|(other, _)| *other != name);
+        self.settings.push((name, sql));
     }
 
     /// The session with this number.
@@ -134,14 +153,19 @@ impl Shared {
     }
 
     /// # Errors
+    /// The connection came here by a fork.
+    pub fn check_process(&self) -> Result<(), Error> {
+        if self.process == std::process::id() {
+            return Ok(());
+        }
+        let reason = "it was made before this process was forked: connect again here";
+        Err(Error::new("forked", reason))
+    }
+
+    /// # Errors
     /// The connection was closed, or came here by a fork.
     pub fn check_open(&self) -> Result<(), Error> {
-        if self.process != std::process::id() {
-            return Err(Error::new(
-                "forked",
-                "the connection was made before this process was forked: connect again here",
-            ));
-        }
+        self.check_process()?;
         if self.is_closed() {
             return Err(Error::new("connection.closed", "the connection is closed"));
         }
@@ -159,7 +183,7 @@ impl Shared {
         }
         self.running.cancel();
         let mut work = self.work.lock().await;
-        *work = Work { mark: work.mark, sessions: work.sessions, ..Work::default() };
+        *work = Work { mark: work.mark, ..Work::default() };
         self.facts.in_transaction.store(false, Ordering::SeqCst);
         drop(work);
         if let Some(lease) = &self.target.lease {
@@ -197,6 +221,11 @@ impl std::fmt::Debug for UserWatch {
 impl CallWatch {
     pub fn set(&self, watch: Option<Arc<dyn Watch>>) {
         *self.user.lock() = watch.map(UserWatch);
+    }
+
+    /// Whether the program wants to be asked.
+    pub fn is_set(&self) -> bool {
+        self.user.lock().is_some()
     }
 
     /// Whether the program wants the call to stop.
