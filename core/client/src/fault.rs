@@ -24,20 +24,38 @@ pub(crate) enum Effect {
 }
 
 /// Why a request has no answer, or the wrong one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The server answered FAILURE.
-    Refused { code: u64, message: String },
-    /// The request was not written whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The server answered FAILURE. The connection goes on.
+    #[error("{message}")]
+    Refused {
+        /// SQLite's (extended) code or dqlite's.
+        code: u64,
+        /// What went wrong.
+        message: String,
+    },
+    /// The request was not written whole: it surely had no effect.
+    #[error("the request was not sent: {0}")]
     Unsent(String),
-    /// The connection broke before the answer was there.
+    /// The connection broke before the answer was there: the request may have had its effect.
+    #[error("the connection broke: {0}")]
     Lost(String),
     /// The time was over.
-    TimedOut { sent: bool },
-    /// The answer cannot be understood.
+    #[error("no answer in time")]
+    TimedOut {
+        /// False: the request was not written whole, and had no effect. True: it may have had one.
+        sent: bool,
+    },
+    /// The answer cannot be understood: the request may have had its effect.
+    #[error("the answer cannot be understood: {0}")]
     Garbled(String),
-    /// The request cannot be expressed.
+    /// The request cannot be expressed, and nothing was sent.
+    #[error("{0}")]
     Unusable(String),
+    /// A file on this side cannot be written.
+    #[error("the file cannot be written: {0}")]
+    File(String),
 }
 
 /// A fault together with the effect of the request that suffered it.
@@ -54,7 +72,7 @@ impl From<EncodeError> for Fault {
 }
 
 impl Fault {
-    pub fn with(self, effect: Effect) -> Failure {
+    pub(crate) fn with(self, effect: Effect) -> Failure {
         Failure { fault: self, effect }
     }
 
@@ -69,19 +87,21 @@ impl Fault {
         }
     }
 
+    /// Another writer, or another change of the cluster, is in the way. Nothing was executed.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if codes::primary(*code) == codes::BUSY)
     }
 
-    /// The server itself does not know, or its files failed it.
-    fn is_in_doubt(&self) -> bool {
+    /// Whether a request that writes may have had its effect, or may not: the answer is missing, or
+    /// the server itself does not know, or its files failed it.
+    pub fn is_in_doubt(&self) -> bool {
         match self {
             Self::Refused { code, .. } => {
                 codes::primary(*code) == codes::IO && !codes::is_not_leader(*code)
             }
             Self::Lost(_) | Self::Garbled(_) => true,
             Self::TimedOut { sent } => *sent,
-            Self::Unsent(_) | Self::Unusable(_) => false,
+            Self::Unsent(_) | Self::Unusable(_) | Self::File(_) => false,
         }
     }
 }
@@ -124,7 +144,7 @@ impl Failure {
             Fault::Unsent(_) | Fault::Lost(_) => ErrorKind::Closed,
             Fault::TimedOut { .. } => ErrorKind::Timeout,
             Fault::Garbled(_) => ErrorKind::Protocol,
-            Fault::Unusable(_) => ErrorKind::Data,
+            Fault::Unusable(_) | Fault::File(_) => ErrorKind::Data,
         }
     }
 }
@@ -161,6 +181,7 @@ impl From<Failure> for Error {
             Fault::TimedOut { .. } => (0, "no answer in time".to_owned()),
             Fault::Garbled(reason) => (0, format!("the answer cannot be understood: {reason}")),
             Fault::Unusable(reason) => (0, reason),
+            fault @ Fault::File(_) => (0, fault.to_string()),
         };
         Self { kind, code, message, outcome }
     }

@@ -31,8 +31,10 @@ const MEMBERS_MAX: usize = 64;
 /// What a node answered that does not lead, by address.
 type Answers = Vec<(String, String)>;
 
+/// Finds the node that leads, and remembers it and the members. Shared by everyone who looks for
+/// the same cluster.
 #[derive(Debug)]
-pub(crate) struct LeaderSearch {
+pub struct LeaderSearch {
     env: Env,
     addresses: Vec<String>,
     connect_timeout: Duration,
@@ -47,21 +49,25 @@ struct Known {
 
 /// A connection to the leader.
 #[derive(Debug)]
-pub(crate) struct LeaderLink {
+pub struct LeaderLink {
+    /// The leader, as it named itself a moment ago.
     pub leader: NodeAddress,
+    /// The connection, on which nothing was opened yet.
     pub link: Link,
 }
 
 impl LeaderSearch {
+    /// A search that begins with these addresses. A node may take as long as `connect_timeout` to
+    /// accept a connection and to say who leads.
     pub fn new(env: Env, addresses: Vec<String>, connect_timeout: Duration) -> Self {
         Self { env, addresses, connect_timeout, known: Mutex::default() }
     }
 
-    pub fn env(&self) -> &Env {
+    pub(crate) fn env(&self) -> &Env {
         &self.env
     }
 
-    /// The leader has proved not to lead.
+    /// The leader has proved not to lead: the next search asks the others too.
     pub fn forget(&self, address: &str) {
         let mut known = self.known.lock();
         if known.leader.as_ref().is_some_and(|leader| *leader.address == *address) {
@@ -161,7 +167,7 @@ impl LeaderSearch {
             Err(Fault::Unsent(reason) | Fault::Lost(reason) | Fault::Garbled(reason)) => {
                 Err(format!("failed: {reason}"))
             }
-            Err(Fault::Unusable(reason)) => Err(reason),
+            Err(Fault::Unusable(reason) | Fault::File(reason)) => Err(reason),
         }
     }
 
@@ -182,6 +188,9 @@ impl LeaderSearch {
     }
 
     /// A connection to one certain node, whether it leads or not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`]: the node cannot be reached in time.
     pub async fn dial(&self, address: &str, deadline: Instant) -> Result<Link, Error> {
         let soon = deadline.min(Instant::now() + self.connect_timeout);
         let dialled = Link::connect(&*self.env.network, address, soon).await;

@@ -13,6 +13,10 @@
 //!         └─ cluster() ── members, roles, import, dump      └─ leader search
 //! ```
 //!
+//! Drivers in other languages build on what lies below, where nothing is tried again: a
+//! [`LeaderSearch`] finds the leader, and a [`CallSession`] runs whole statements with one node,
+//! which a [`Canceller`] may stop. A [`Fault`] says what went wrong with one of its calls.
+//!
 //! Nothing here looks at a clock of its own or opens a socket: time is tokio's, and streams come
 //! from the network of [`dqlite_env::Env`], which may reach a node in this process.
 //!
@@ -33,6 +37,9 @@
 #![forbid(unsafe_code)]
 
 mod attempts;
+mod backup;
+mod call_session;
+mod canceller;
 mod client;
 mod cluster;
 mod connection;
@@ -51,10 +58,16 @@ mod shape;
 mod transaction;
 mod value;
 
+pub use backup::BackupProgress;
+pub use call_session::CallSession;
+pub use canceller::Canceller;
 pub use client::Client;
 pub use cluster::{Cluster, Metadata};
 pub use connection::{Connection, Executed, Statement, TransactionMode};
 pub use error::{Error, ErrorKind, Outcome, Retryable};
+pub use fault::Fault;
+pub use leader::{LeaderLink, LeaderSearch};
+pub use link::Link;
 pub use options::ClientOptions;
 pub use params::IntoParams;
 pub use row::{ColumnIndex, Row};

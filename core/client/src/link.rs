@@ -6,18 +6,24 @@
 //! 2. Between two frames of a result it is `Streaming`. Waiting for a frame may be cancelled: what
 //!    was read stays in the buffer.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use dqlite_env::{Network, Stream};
 use dqlite_wire::{
-    EncodeError, Frame, Protocol, Request, Response, ResponseContext, limits, read_frame,
+    EncodeError, Frame, Protocol, Request, Response, ResponseContext, call, codes, limits,
+    read_frame,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
 use crate::fault::Fault;
+
+/// How long an answer may take once the node was asked to stop because the time is over.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// How much is read at once at least, in bytes.
 const READ_BYTES: usize = 16 << 10;
@@ -32,8 +38,9 @@ pub(crate) enum Phase {
     Streaming,
 }
 
+/// A stream to one node, whose greeting is said.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub struct Link {
     address: String,
     stream: Box<dyn Stream>,
     input: BytesMut,
@@ -43,6 +50,9 @@ pub(crate) struct Link {
 
 impl Link {
     /// Dials `address`. The greeting goes out with the first request.
+    ///
+    /// # Errors
+    /// The node cannot be reached in time.
     pub async fn connect(
         network: &dyn Network,
         address: &str,
@@ -59,20 +69,21 @@ impl Link {
         Ok(Self { address, stream, input: BytesMut::new(), output, phase: Phase::Idle })
     }
 
+    /// The node's address, as it was dialled.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
 
-    pub fn set_phase(&mut self, phase: Phase) {
+    pub(crate) fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
     }
 
     /// Whether the link waits for a request and the node has not closed it.
-    pub fn is_fit(&mut self) -> bool {
+    pub(crate) fn is_fit(&mut self) -> bool {
         if self.phase != Phase::Idle || !self.input.is_empty() {
             return false;
         }
@@ -82,7 +93,11 @@ impl Link {
     }
 
     /// Sends one request and reads its one answer.
-    pub async fn call(&mut self, request: &Request, deadline: Instant) -> Result<Response, Fault> {
+    pub(crate) async fn call(
+        &mut self,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Response, Fault> {
         self.send(|out| request.encode(out), deadline).await?;
         let body_bytes_max = match request {
             Request::Dump { .. } => limits::BODY_BYTES_ENCODABLE_MAX,
@@ -92,8 +107,88 @@ impl Link {
         self.finish(&frame)
     }
 
+    /// What became of a commit; asked of a leader. No session is needed, and the one that may have
+    /// made the commit ends.
+    ///
+    /// # Errors
+    /// The node does not lead, or there is no answer in time.
+    pub async fn outcome(
+        &mut self,
+        ask: &call::AskOutcome,
+        deadline: Instant,
+    ) -> Result<call::Outcome, Fault> {
+        match self.call(&Request::Outcome(ask.clone()), deadline).await? {
+            Response::Outcome(outcome) => Ok(outcome),
+            other => {
+                self.give_up();
+                Err(unexpected(&other))
+            }
+        }
+    }
+
+    /// Sends one request and reads its one answer, unless `cancelled` resolves first or the time is
+    /// over: then the node is asked to stop, and both answers are awaited, that to the request and
+    /// that to the INTERRUPT.
+    pub(crate) async fn exchange(
+        &mut self,
+        encode: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+        cancelled: impl Future<Output = ()>,
+        deadline: Instant,
+    ) -> Result<Response, Fault> {
+        let started = Instant::now();
+        self.send(encode, deadline).await?;
+        let received = tokio::select! {
+            biased;
+            received = self.receive(deadline) => received,
+            () = cancelled => return self.stop(deadline + GRACE).await,
+        };
+        match received {
+            Ok(frame) => self.finish(&frame),
+            Err(Fault::TimedOut { .. }) => {
+                let timed_out = |message: String| {
+                    let own = message == codes::messages::INTERRUPTED;
+                    let elapsed_ms = (deadline - started).as_millis();
+                    if own { format!("timed out after {elapsed_ms} ms") } else { message }
+                };
+                self.stop(Instant::now() + GRACE).await.map_err(|fault| match fault {
+                    Fault::Refused { code: code @ codes::INTERRUPT, message } => {
+                        Fault::Refused { code, message: timed_out(message) }
+                    }
+                    other => other,
+                })
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Asks the node to stop what it does, and reads both answers. Without the second the link
+    /// stays `Waiting`.
+    async fn stop(&mut self, deadline: Instant) -> Result<Response, Fault> {
+        // The request itself was sent whole before.
+        let sent = |fault| match fault {
+            Fault::Unsent(reason) => Fault::Lost(reason),
+            Fault::TimedOut { .. } => Fault::TimedOut { sent: true },
+            other => other,
+        };
+        self.send_between(&Request::Interrupt { database: 0 }, deadline).await.map_err(sent)?;
+        let frame = self.receive(deadline).await?;
+        let answer = self.finish(&frame);
+        self.give_up();
+        if let Ok(frame) = self.receive(deadline).await
+            && let Ok(Response::Empty) = Response::decode(&frame, ResponseContext::default())
+        {
+            self.phase = Phase::Idle;
+        }
+        answer
+    }
+
+    /// The stream makes no sense: it is not used again.
+    pub(crate) fn give_up(&mut self) {
+        self.phase = Phase::Waiting;
+    }
+
     /// Sends the request that `encode` writes. The link is `Waiting` from here on.
-    pub async fn send(
+    pub(crate) async fn send(
         &mut self,
         encode: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
         deadline: Instant,
@@ -107,7 +202,7 @@ impl Link {
     }
 
     /// Writes what was encoded.
-    pub async fn write(&mut self, deadline: Instant) -> Result<(), Fault> {
+    async fn write(&mut self, deadline: Instant) -> Result<(), Fault> {
         let written = async {
             self.stream.write_all(&self.output).await?;
             self.stream.flush().await
@@ -121,7 +216,7 @@ impl Link {
     }
 
     /// Puts a request behind the one whose answer is still coming.
-    pub async fn send_between(
+    pub(crate) async fn send_between(
         &mut self,
         request: &Request,
         deadline: Instant,
@@ -131,7 +226,7 @@ impl Link {
     }
 
     /// Reads the next frame. May be cancelled (2).
-    pub async fn receive(&mut self, deadline: Instant) -> Result<Frame, Fault> {
+    pub(crate) async fn receive(&mut self, deadline: Instant) -> Result<Frame, Fault> {
         self.receive_up_to(limits::BODY_BYTES_MAX, deadline).await
     }
 
@@ -157,7 +252,7 @@ impl Link {
     }
 
     /// Takes a frame for the last of the answer. What it cannot understand leaves the link unfit.
-    pub fn finish(&mut self, frame: &Frame) -> Result<Response, Fault> {
+    pub(crate) fn finish(&mut self, frame: &Frame) -> Result<Response, Fault> {
         match Response::decode(frame, ResponseContext::default()) {
             Ok(Response::Failure { code, message }) => {
                 self.phase = Phase::Idle;

@@ -170,7 +170,7 @@ impl Session {
 
     /// The stream made no sense: it is not used again.
     pub fn give_up(&mut self) {
-        self.link.set_phase(Phase::Waiting);
+        self.link.give_up();
     }
 
     pub async fn prepare(&mut self, sql: &str, deadline: Instant) -> Result<Statement, Fault> {
@@ -308,7 +308,7 @@ impl Session {
 
     /// An answer to something else: the stream is not used again.
     fn reject(&mut self, response: &Response) -> Fault {
-        self.link.set_phase(Phase::Waiting);
+        self.link.give_up();
         unexpected(response)
     }
 }

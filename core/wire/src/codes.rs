@@ -63,6 +63,8 @@ pub mod messages {
     pub const NOT_LEADER: &str = "not leader";
     /// With [`super::LEADERSHIP_LOST`].
     pub const LEADERSHIP_LOST: &str = "leadership lost";
+    /// With [`super::INTERRUPT`].
+    pub const INTERRUPTED: &str = "interrupted";
     /// With [`super::BUSY`]: the write lock was not obtained.
     pub const DATABASE_LOCKED: &str = "database is locked";
     /// With [`super::BUSY`].

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use dqlite_client::{Client, ClientOptions};
 use dqlite_env::{BoxFuture, Env, Listener, Network, RealNetwork, Stream};
+use dqlite_wire::call::{Fetched, Opened, Ran, Wait};
 use dqlite_wire::{
     ClusterFormat, NodeInfo, Request, Response, Role, RowsEncoder, RowsEnd, ValueRef, codes,
     encode_failure, limits, read_frame, read_hello,
@@ -28,6 +29,8 @@ pub enum Answer {
     RowsThenFailure(Vec<Vec<i64>>, u64, &'static str),
     /// PART frames without an end, each one row, until an INTERRUPT comes.
     Endless,
+    /// Nothing until an INTERRUPT comes, then this answer, and EMPTY.
+    UntilInterrupted(Box<Answer>),
     /// These bytes, then the end of the stream.
     BytesThenClose(Vec<u8>),
     Close,
@@ -140,6 +143,15 @@ impl Mock {
                 scripted.unwrap_or_else(|| usual(&request, &shared.leader))
             };
             let mut out = BytesMut::new();
+            let (answer, interrupt) = match answer {
+                Answer::UntilInterrupted(answer) => {
+                    let interrupt = next(&mut stream, &mut input).await?;
+                    assert!(matches!(interrupt, Request::Interrupt { .. }), "{interrupt:?}");
+                    self.shared.lock().requests.push((number, interrupt));
+                    (*answer, true)
+                }
+                answer => (answer, false),
+            };
             match answer {
                 Answer::Response(response) => response.encode(&mut out).unwrap(),
                 Answer::Failure(code, message) => encode_failure(&mut out, code, message),
@@ -169,6 +181,7 @@ impl Mock {
                 }
                 Answer::Close => return None,
                 Answer::Silence => std::future::pending::<()>().await,
+                Answer::UntilInterrupted(_) => unreachable!("answered above"),
                 Answer::Held(release) => {
                     release.notified().await;
                     match usual(&request, "") {
@@ -176,6 +189,9 @@ impl Mock {
                         _ => return None,
                     }
                 }
+            }
+            if interrupt {
+                Response::Empty.encode(&mut out).unwrap();
             }
             stream.write_all(&out).await.ok()?;
         }
@@ -288,6 +304,12 @@ fn usual(request: &Request, leader: &str) -> Answer {
             Response::Result { last_insert_id: 1, rows_affected: 1 }
         }
         Request::Query { .. } | Request::QuerySql { .. } => return Answer::Rows(vec![vec![1, 2]]),
+        Request::Session(_) => Response::Session(Opened { node: 1, index: 7 }),
+        Request::Run(run) => Response::Ran(Ran { changes: Some(run.mark), ..Ran::default() }),
+        Request::Fetch(_) => Response::Batch(Fetched::default()),
+        Request::Wait(Wait { index, .. }) => Response::Index { index: *index },
+        Request::Barrier => Response::Index { index: 12 },
+        Request::Outcome(_) => Response::Outcome(dqlite_wire::call::Outcome::Applied(9)),
         Request::Describe => Response::Metadata { failure_domain: 3, weight: 4 },
         _ => Response::Empty,
     })
