@@ -3,11 +3,12 @@
 use anyhow::{Result, ensure};
 
 use crate::report::Report;
-use crate::{interop, process, tidy as rules};
+use crate::{generate, interop, process, tidy as rules};
 
 /// Every linter, read-only.
 pub fn check(report: &mut Report) {
     tidy(report);
+    generated(report, true);
     report.step("rustfmt", || cargo(&["fmt", "--all", "--", "--check"]));
     report.step("clippy", || {
         cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
@@ -16,8 +17,14 @@ pub fn check(report: &mut Report) {
     report.step("go vet", || process::run(interop::go(&["vet", "./..."])?));
 }
 
-/// Lets the formatters and clippy write, then reports what is left.
+/// The files that are made from `core/spec`: compares them only, or writes them.
+pub fn generated(report: &mut Report, only_check: bool) {
+    report.step("generated", if only_check { generate::check } else { generate::write });
+}
+
+/// Lets the generator, the formatters and clippy write, then reports what is left.
 pub fn fix(report: &mut Report) {
+    generated(report, false);
     report.step("clippy", || {
         let allow = ["--allow-dirty", "--allow-staged"];
         cargo(&["clippy", "--fix", "--workspace", "--all-targets", allow[0], allow[1]])

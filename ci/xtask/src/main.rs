@@ -7,6 +7,7 @@
 //!
 //! ```text
 //!  ci ──┬─ check ──┬─ tidy        rules over the tracked tree that no compiler checks
+//!       │          ├─ generated   tables and pages are what core/spec says
 //!       │          ├─ rustfmt, clippy
 //!       │          └─ gofmt, go vet
 //!       └─ test ───┬─ cargo test  every crate
@@ -18,6 +19,7 @@
 mod bench;
 mod build;
 mod fuzz;
+mod generate;
 mod interop;
 mod lint;
 mod process;
@@ -48,6 +50,12 @@ enum Command {
     Check,
     /// The linters, writing what they can mend.
     Fix,
+    /// Writes the tables and pages that are made from core/spec.
+    Gen {
+        /// Only compare, and fail where a file is stale.
+        #[arg(long)]
+        check: bool,
+    },
     /// The rules of the tree: width, seams, unsafe, links, sizes.
     Tidy,
     /// Every test: crates, interop, simulation.
@@ -94,6 +102,7 @@ fn main() -> ExitCode {
         }
         Command::Check => lint::check(&mut report),
         Command::Fix => lint::fix(&mut report),
+        Command::Gen { check } => lint::generated(&mut report, check),
         Command::Tidy => lint::tidy(&mut report),
         Command::Test { seeds } => test::all(&mut report, seeds),
         Command::Interop { run } => interop::alone(&mut report, run.as_deref()),
