@@ -4,12 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dqlite_client::LeaderSearch;
 use dqlite_env::Env;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Settings, Shared};
-use crate::embedded;
+use crate::embedded::{self, Lease};
 use crate::error::Error;
 use crate::options::{ConnectOptions, Level};
 use crate::target::Target;
@@ -19,8 +18,6 @@ use crate::url::{Url, is_url};
 /// The database's name, unless one is given.
 pub(crate) const DATABASE: &str = "main";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one node may take to accept a connection and to say who leads.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an embedded node may take to come up: it applies its log again.
 const READY_TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -47,30 +44,23 @@ pub async fn connect(target: &str, options: ConnectOptions) -> Result<Connection
         return Err(Error::new("option.value", reason));
     }
     let opened = embedded::open(Path::new(target)).await?;
-    let target = Target {
-        search: search(opened.node.env(), vec![opened.node.address().to_owned()]),
-        node: Some(opened.node),
-        lease: Some(opened.lease),
-    };
-    let connection = connection(target, options);
+    let connection = connection(in_process(&opened.node, Some(opened.lease)), options);
     connection.shared.target.ready(Instant::now() + READY_TIMEOUT).await?;
     Ok(connection)
 }
 
 /// A connection to a cluster at `addresses`.
 pub(crate) fn client(env: Env, addresses: Vec<String>, options: ConnectOptions) -> Connection {
-    let target = Target { search: search(env, addresses), node: None, lease: None };
-    connection(target, options)
+    connection(Target::new(env, addresses, None, None), options)
 }
 
 /// A connection through the node in this process.
 pub(crate) fn through(node: &dqlite_server::Node, options: ConnectOptions) -> Connection {
-    let search = search(node.env(), vec![node.address().to_owned()]);
-    connection(Target { search, node: Some(node.clone()), lease: None }, options)
+    connection(in_process(node, None), options)
 }
 
-fn search(env: Env, addresses: Vec<String>) -> LeaderSearch {
-    LeaderSearch::new(env, addresses, CONNECT_TIMEOUT)
+fn in_process(node: &dqlite_server::Node, lease: Option<Lease>) -> Target {
+    Target::new(node.env(), vec![node.address().to_owned()], Some(node.clone()), lease)
 }
 
 fn connection(target: Target, options: ConnectOptions) -> Connection {

@@ -72,7 +72,7 @@ async fn start(path: &Path) -> Result<Node, Error> {
 /// The folder's one name, so that two spellings of it mean one node.
 fn canonical(path: &Path) -> Result<PathBuf, Error> {
     let refused = |error: std::io::Error| {
-        Error::new("node.folder", format!("{}: {error}", path.display()))
+        Error::new("node.start", format!("{}: {error}", path.display()))
     };
     let files = Env::real().files;
     files.create_dir_all(path).map_err(refused)?;

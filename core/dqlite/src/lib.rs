@@ -67,7 +67,7 @@ pub use error::{ERRORS, Entry, Error, ErrorClass, Outcome, Retryable};
 pub use node::{Member, Node, Role as MemberRole, Status, recover};
 pub use operation::Operation;
 pub use options::{
-    ConnectOptions, Convert, Level, NodeSettings, OPTIONS, OptionEntry, OptionKind, OptionScope,
+    ConnectOptions, Convert, Kind, Level, NodeSettings, OPTIONS, OptionEntry, Scope,
 };
 pub use parameters::IntoParameters;
 pub use row::{ColumnIndex, Row};

@@ -156,9 +156,11 @@ fn check(options: &NodeOptions) -> Result<(), Error> {
 
 /// The errors of nodes.
 pub(crate) fn error(error: dqlite_server::Error) -> Error {
+    let text = error.to_string();
     let id = match &error {
         dqlite_server::Error::Options(_) => "option.value",
-        _ => "node.failed",
+        _ if text.contains("in use") => "node.data_directory_in_use",
+        _ => "node.start",
     };
-    Error::new(id, error.to_string())
+    Error::new(id, text)
 }

@@ -7,7 +7,7 @@ mod table;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use entry::{OptionEntry, OptionKind, OptionScope};
+pub use entry::{Kind, OptionEntry, Scope};
 pub use table::OPTIONS;
 
 use crate::error::Error;
@@ -122,7 +122,7 @@ impl ConnectOptions {
             "tls_ca" => self.tls_ca = Some(text.into()),
             "tls_cert" => self.tls_cert = Some(text.into()),
             "tls_key" => self.tls_key = Some(text.into()),
-            _ => return Err(parse::unknown(name, OptionScope::Connect)),
+            _ => return Err(parse::unknown(name, Scope::Connect)),
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl NodeSettings {
             "tls_ca" => self.tls_ca = Some(text.into()),
             "tls_cert" => self.tls_cert = Some(text.into()),
             "tls_key" => self.tls_key = Some(text.into()),
-            _ => return Err(parse::unknown(name, OptionScope::Node)),
+            _ => return Err(parse::unknown(name, Scope::Node)),
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ impl Row {
     /// `DataError`: there is no such column, or its value does not fit.
     pub fn get<T: FromValue>(&self, column: impl ColumnIndex) -> Result<T, Error> {
         let index = column.index_in(&self.columns).ok_or_else(|| {
-            Error::new("column.missing", format!("the row has no {}", column.describe()))
+            Error::new("value.range", format!("the row has no {}", column.describe()))
         })?;
         T::from_value(&self.values[index]).map_err(|error| {
             Error::new("value.convert", format!("{}: {}", column.describe(), error.message))

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dqlite_client::{CallSession as RemoteSession, Canceller as RemoteCanceller, Fault};
+use dqlite_client::{
+    BackupProgress, CallSession as RemoteSession, Canceller as RemoteCanceller, Fault,
+};
+use dqlite_env::Env;
 use dqlite_server::{
     Blocking, CallError, CallSession as LocalSession, Canceller as LocalCanceller, Watch,
 };
@@ -85,17 +88,21 @@ impl Session {
 
     pub async fn backup(
         &mut self,
+        env: &Env,
         path: &Path,
         progress: &mut (dyn FnMut(Progress) -> bool + Send),
         manner: Manner,
     ) -> Result<(), Fault> {
         match self {
             Self::Local(session) => session
-                .backup(path, |at| progress(Progress::of_pages(at.remaining_pages, at.total_pages)))
+                .backup(path, |at| progress(Progress::of(at.remaining_pages, at.total_pages)))
                 .await
                 .map_err(refused),
             Self::Remote(session) => {
-                session.backup(path, |at| progress(Progress::of_bytes(at)), manner.deadline()).await
+                let told = |at: BackupProgress| {
+                    progress(Progress::of(at.remaining_pages, at.total_pages))
+                };
+                session.backup(env, path, told, manner.deadline()).await
             }
         }
     }

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dqlite_client::{CallSession as RemoteSession, Fault, LeaderSearch, codes};
+use dqlite_client::{CallSession as RemoteSession, Fault, LeaderSearch};
+use dqlite_env::Env;
+use dqlite_wire::codes;
 use dqlite_wire::call::{AskOutcome, OpenSession, Opened, Outcome, Place};
 use tokio::time::{Instant, timeout_at};
 
@@ -14,6 +16,8 @@ use crate::embedded::Lease;
 use crate::error::Error;
 use crate::session::{Session, refused};
 
+/// How long one node may take to accept a connection and to say who leads.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A pause between two tries to find a leader that serves.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -22,13 +26,28 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Target {
     /// The node in this process.
     pub node: Option<dqlite_server::Node>,
-    /// The search for the leader, and the network to it.
+    /// What is taken from outside this process.
+    pub env: Env,
+    /// Where nodes may be.
+    pub addresses: Vec<String>,
+    /// The search for the leader among them.
     pub search: LeaderSearch,
     /// Keeps the embedded node running that was opened by its path.
     pub lease: Option<Lease>,
 }
 
 impl Target {
+    /// A target at `addresses`, or in this process.
+    pub fn new(
+        env: Env,
+        addresses: Vec<String>,
+        node: Option<dqlite_server::Node>,
+        lease: Option<Lease>,
+    ) -> Self {
+        let search = LeaderSearch::new(env.clone(), addresses.clone(), CONNECT_TIMEOUT);
+        Self { node, env, addresses, search, lease }
+    }
+
     /// A session with the leader.
     pub async fn open_leader(
         self: &Arc<Self>,
@@ -73,7 +92,7 @@ impl Target {
         {
             return Ok(open_local(node, open).await); // (1), elected meanwhile
         }
-        let opened = RemoteSession::over(found.link, open, deadline).await;
+        let opened = RemoteSession::open_on(found.link, open, deadline).await;
         if opened.is_err() {
             self.search.forget(&address);
         }
@@ -98,12 +117,12 @@ impl Target {
                 Err(fault) => Err(Error::from_fault(fault)),
             };
         }
-        let addresses = self.search.addresses();
+        let addresses = &self.addresses;
         let mut answers = Vec::new();
         for turn in 0..addresses.len() {
             let address = &addresses[(first + turn) % addresses.len()];
-            let soon = deadline.min(Instant::now() + self.search.connect_timeout());
-            let network = &*self.search.env().network;
+            let soon = deadline.min(Instant::now() + CONNECT_TIMEOUT);
+            let network = &*self.env.network;
             match RemoteSession::open(network, address, open, soon).await {
                 Ok(session) => return Ok(Session::Remote(Box::new(session))),
                 Err(fault) => answers.push(format!("{address}: {}", Error::from_fault(fault))),
@@ -145,7 +164,7 @@ impl Target {
             return Ok(node.outcome(ask).await.map_err(refused));
         }
         let mut found = self.search.find(deadline).await?;
-        let answer = dqlite_client::ask_outcome(&mut found.link, ask, deadline).await;
+        let answer = found.link.outcome(ask, deadline).await;
         if answer.is_err() {
             self.search.forget(&found.leader.address);
         }

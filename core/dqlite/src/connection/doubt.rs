@@ -7,8 +7,9 @@
 
 use std::sync::atomic::Ordering;
 
-use dqlite_client::{Fault, codes};
+use dqlite_client::Fault;
 use dqlite_wire::call::{AskOutcome, Outcome, Ran, Run, RunKind};
+use dqlite_wire::codes;
 use tokio::time::Instant;
 
 use super::Connection;
@@ -34,7 +35,7 @@ impl Connection {
             return Err(Error::from_fault(fault));
         }
         let is_script = attempt.call.kind == RunKind::Script;
-        if is_in_doubt(&fault) && (is_script || attempt.verb.may_commit(before)) {
+        if fault.is_in_doubt() && (is_script || attempt.verb.may_commit(before)) {
             return self.settle(work, attempt, fault, before).await;
         }
         let may_repeat = !matches!(fault, Fault::TimedOut { .. }) && self.may_repeat(attempt);
@@ -169,18 +170,8 @@ impl Connection {
 pub(super) fn is_plain(fault: &Fault) -> bool {
     match fault {
         Fault::Refused { code, .. } => !fault.is_not_leader() && !is_io(*code),
-        Fault::Unusable(_) => true,
+        Fault::Unusable(_) | Fault::File(_) => true,
         Fault::Unsent(_) | Fault::Lost(_) | Fault::TimedOut { .. } | Fault::Garbled(_) => false,
-    }
-}
-
-/// Nobody can tell from this whether the call took effect.
-fn is_in_doubt(fault: &Fault) -> bool {
-    match fault {
-        Fault::Refused { code, .. } => is_io(*code) && !fault.is_not_leader(),
-        Fault::Lost(_) | Fault::Garbled(_) => true,
-        Fault::TimedOut { sent } => *sent,
-        Fault::Unsent(_) | Fault::Unusable(_) => false,
     }
 }
 

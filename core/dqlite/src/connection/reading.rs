@@ -94,7 +94,7 @@ impl Connection {
         let work = &mut *work;
         let call = Call::statement("", Default::default());
         let attempt = self.attempt(&call, &operation);
-        let gone = || Error::new("leader.lost", "the node that the rows come from is gone");
+        let gone = || Error::new("connection.lost", "the node that the rows come from is gone");
         loop {
             let seat = work.find(at.session).ok_or_else(gone)?;
             let actual = *seat.cursors.get(&at.cursor).ok_or_else(gone)?;
@@ -152,11 +152,11 @@ impl Connection {
         let (mut work, _turn) = self.take_turn(&operation).await?;
         let work = &mut *work;
         let Some(seat) = work.leader.as_mut().or(work.reader.as_mut()) else {
-            return Err(Error::new("leader.lost", "the node to copy from is gone"));
+            return Err(Error::new("connection.lost", "the node to copy from is gone"));
         };
         let cancel = operation.clone();
         let mut watched = |at: Progress| progress(at) && !cancel.is_cancelled();
-        let copied = seat.session.backup(path, &mut watched, self.manner()).await;
+        let copied = seat.session.backup(&self.shared.target.env, path, &mut watched, self.manner()).await;
         copied.map_err(Error::from_fault)
     }
 

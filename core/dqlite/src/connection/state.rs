@@ -133,7 +133,7 @@ impl Work {
 
 impl Shared {
     pub fn new(target: Arc<Target>, settings: Settings, autocommit: bool) -> Self {
-        let entropy = &target.search.env().entropy;
+        let entropy = &target.env.entropy;
         let client = u128::from(entropy.next()) << 64 | u128::from(entropy.next()) | 1;
         let running = Arc::new(Running::default());
         let watch = Arc::new(CallWatch { running: running.clone(), user: Mutex::default() });

@@ -13,6 +13,7 @@ const CLOSED: &str = "connection.lost";
 const TIMEOUT: &str = "call.timeout";
 const PROTOCOL: &str = "protocol.garbled";
 const UNUSABLE: &str = "parameter.unusable";
+const FILE: &str = "file";
 const UNAVAILABLE: &str = "cluster.unavailable";
 
 /// Every id that the code names.
@@ -26,6 +27,7 @@ pub(super) const USED: &[&str] = &[
     TIMEOUT,
     PROTOCOL,
     UNUSABLE,
+    FILE,
     UNAVAILABLE,
 ];
 
@@ -46,6 +48,7 @@ pub(super) fn error(fault: Fault) -> Error {
             Error::new(PROTOCOL, format!("the answer cannot be understood: {reason}"))
         }
         Fault::Unusable(reason) => Error::new(UNUSABLE, reason),
+        Fault::File(reason) => Error::new(FILE, reason),
     }
 }
 
