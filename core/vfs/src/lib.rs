@@ -26,6 +26,7 @@ mod apply;
 mod checkpoint;
 mod checksum;
 mod connection;
+mod copy;
 mod database;
 mod error;
 mod first_page;
@@ -41,6 +42,7 @@ mod wal;
 mod wal_index;
 
 pub use checkpoint::Checkpoint;
+pub use copy::Copied;
 pub use connection::{ConnectOptions, Connection, Interrupt, Prepared, StatementId};
 pub use database::Database;
 pub use error::{SqliteError, WalError};
