@@ -64,8 +64,7 @@ impl FileCopy {
         source.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let name = c"main".as_ptr();
         // SAFETY: both connections are open and nobody else uses them.
-        let raw =
-            unsafe { ffi::sqlite3_backup_init(target.handle(), name, source.handle(), name) };
+        let raw = unsafe { ffi::sqlite3_backup_init(target.handle(), name, source.handle(), name) };
         match NonNull::new(raw) {
             Some(raw) => Ok(Self { backup: Some(RawBackup(raw)), target }),
             // SAFETY: as above.

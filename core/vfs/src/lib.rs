@@ -42,8 +42,8 @@ mod wal;
 mod wal_index;
 
 pub use checkpoint::Checkpoint;
-pub use copy::Copied;
 pub use connection::{ConnectOptions, Connection, Interrupt, Prepared, StatementId};
+pub use copy::Copied;
 pub use database::Database;
 pub use error::{SqliteError, WalError};
 pub use registry::open_database_count;
