@@ -28,34 +28,47 @@ const REFUSED: [&str; 8] = [
     "hard_heap_limit",
 ];
 
+/// The pragma that keeps a reading connection from writing.
+const ONLY_READS: &str = "query_only";
+
 /// Why the last statement was refused, for a better message than SQLite's "not authorized".
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Refusals(Arc<Mutex<Option<String>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Refusals {
+    last: Arc<Mutex<Option<String>>>,
+    only_reads: bool,
+}
 
 impl Refusals {
+    /// For a connection that only reads, or for one that writes too.
+    pub fn new(only_reads: bool) -> Self {
+        Self { last: Arc::default(), only_reads }
+    }
+
     /// Takes the reason of the last refusal.
     pub fn take(&self) -> Option<String> {
-        self.0.lock().take()
+        self.last.lock().take()
     }
 
     /// The decision on one action of a statement that is being prepared.
     pub fn decide(&self, context: &AuthContext<'_>) -> Authorization {
-        match reason(&context.action) {
+        match reason(&context.action, self.only_reads) {
             None => Authorization::Allow,
             Some(reason) => {
-                *self.0.lock() = Some(reason);
+                *self.last.lock() = Some(reason);
                 Authorization::Deny
             }
         }
     }
 }
 
-fn reason(action: &AuthAction<'_>) -> Option<String> {
+fn reason(action: &AuthAction<'_>, only_reads: bool) -> Option<String> {
     match action {
         AuthAction::Pragma { pragma_name, pragma_value } => {
             let is = |names: &[&str]| names.iter().any(|it| pragma_name.eq_ignore_ascii_case(it));
             if is(&REFUSED) {
                 Some(format!("PRAGMA {pragma_name} is left to the node"))
+            } else if only_reads && is(&[ONLY_READS]) && pragma_value.is_some() {
+                Some(format!("PRAGMA {pragma_name} is fixed in a session that only reads"))
             } else if is(&FIXED) && pragma_value.is_some() {
                 Some(format!("PRAGMA {pragma_name} is fixed in a replicated database"))
             } else {

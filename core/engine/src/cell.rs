@@ -6,6 +6,7 @@
 //! 3. The write lane's permit lives in the cell while SQLite has a write transaction open: it goes
 //!    when that ends, and a transaction that could not begin to write does not keep it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use dqlite_vfs::{Connection, Interrupt, TransactionState};
 use parking_lot::Mutex;
 
 use crate::authorizer::Refusals;
+use crate::call::CallState;
 use crate::lane::Permit;
+use crate::operation::Operations;
 
 /// How long to wait for a running statement to notice an interrupt before the next one.
 pub(crate) const INTERRUPT_EVERY: Duration = Duration::from_millis(5);
@@ -22,6 +25,7 @@ pub(crate) const INTERRUPT_EVERY: Duration = Duration::from_millis(5);
 pub(crate) struct Cell {
     inner: Mutex<Inner>,
     interrupt: Interrupt,
+    operations: Arc<Operations>,
     revoked: AtomicBool,
     lane_held: AtomicBool,
 }
@@ -32,13 +36,22 @@ pub(crate) struct Inner {
     /// Held from before the first write of a transaction to its end.
     pub lane: Option<Permit>,
     pub refusals: Refusals,
+    pub calls: CallState,
 }
 
 impl Cell {
-    pub fn new(connection: Connection, refusals: Refusals) -> Self {
+    /// `operations` are those that the connection asks whether to stop.
+    pub fn new(connection: Connection, refusals: Refusals, operations: Arc<Operations>) -> Self {
         let interrupt = connection.interrupt_handle();
-        let inner = Inner { connection: Some(connection), lane: None, refusals };
-        Self { inner: Mutex::new(inner), interrupt, revoked: false.into(), lane_held: false.into() }
+        let calls = CallState::default();
+        let inner = Inner { connection: Some(connection), lane: None, refusals, calls };
+        let (revoked, lane_held) = (false.into(), false.into());
+        Self { inner: Mutex::new(inner), interrupt, operations, revoked, lane_held }
+    }
+
+    /// What the session does, by number.
+    pub fn operations(&self) -> &Arc<Operations> {
+        &self.operations
     }
 
     /// Runs `call` on the connection; `None` when it is gone. Blocks. (1)

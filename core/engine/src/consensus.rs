@@ -49,6 +49,13 @@ pub trait Consensus: Debug + Send + Sync {
     /// leader can have acknowledged a write before that moment.
     fn confirm_leadership(&self, term: u64) -> BoxFuture<'_, Result<(), Refused>>;
 
+    /// True where [`confirm_leadership`](Self::confirm_leadership) has nothing to wait for: it is
+    /// certain already.
+    fn leads_for_certain(&self, term: u64) -> bool {
+        let _ = term;
+        false
+    }
+
     /// Resolves once all entries up to `index` are durable in this node's own log.
     fn wait_durable(&self, index: u64) -> BoxFuture<'_, Result<(), Refused>>;
 }

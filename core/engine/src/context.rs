@@ -58,6 +58,8 @@ pub(crate) struct Context {
     pub checkpoints: mpsc::UnboundedSender<Arc<Database>>,
     leading_term: watch::Sender<u64>,
     applied_index: AtomicU64,
+    applied: watch::Sender<u64>,
+    reached_index: AtomicU64,
 }
 
 impl Context {
@@ -68,8 +70,17 @@ impl Context {
         checkpoints: mpsc::UnboundedSender<Arc<Database>>,
     ) -> Self {
         let faults = options.faults;
-        let (leading_term, applied_index) = (watch::Sender::new(0), AtomicU64::new(0));
-        Self { env, options, faults, proposals, checkpoints, leading_term, applied_index }
+        Self {
+            env,
+            options,
+            faults,
+            proposals,
+            checkpoints,
+            leading_term: watch::Sender::new(0),
+            applied_index: AtomicU64::new(0),
+            applied: watch::Sender::new(0),
+            reached_index: AtomicU64::new(0),
+        }
     }
 
     /// The term that this node leads, while it does and has applied all of the terms before.
@@ -95,6 +106,28 @@ impl Context {
 
     /// Notes that all entries up to `index` are applied.
     pub fn set_applied_index(&self, index: u64) {
+        self.set_reached_index(index);
         self.applied_index.store(index, Ordering::SeqCst);
+        self.applied.send_replace(index);
+    }
+
+    /// Resolves once all entries up to `index` are applied.
+    pub async fn wait_applied(&self, index: u64) {
+        if self.applied_index() >= index {
+            return;
+        }
+        // The sender lives as long as `self`.
+        let _ = self.applied.subscribe().wait_for(|&applied| applied >= index).await;
+    }
+
+    /// The entry that is being applied, or was applied last. What any answer of this node tells of
+    /// is at or before it: answers are released while their entry is being applied.
+    pub fn reached_index(&self) -> u64 {
+        self.reached_index.load(Ordering::SeqCst)
+    }
+
+    /// Notes that the entry at `index` is being applied.
+    pub fn set_reached_index(&self, index: u64) {
+        self.reached_index.fetch_max(index, Ordering::SeqCst);
     }
 }

@@ -34,6 +34,7 @@ use crate::error::Error;
 use crate::lane::Lane;
 use crate::meta::{Meta, MetaFile};
 use crate::name::DatabaseName;
+use crate::operation::{Operations, STEPS_BETWEEN_QUESTIONS};
 use crate::speculation::Speculation;
 use capture::Sink;
 
@@ -60,6 +61,9 @@ struct State {
     open: Option<Open>,
     staged: Vec<(u32, Page)>,
     live: Option<Arc<Speculation>>,
+    /// The session of leadership of which the WAL may hold what is not committed: the live one,
+    /// and after that until its undo is done.
+    shown: Option<Arc<Speculation>>,
     /// Sessions that ended here before all their transactions were settled.
     retired: Vec<Arc<Speculation>>,
     /// The term and number of the next session that this node may begin.
@@ -99,12 +103,11 @@ pub struct DatabaseStatus {
     pub wal_bytes: u64,
 }
 
-/// A connection that [`Database::connect`] gave, and the session of leadership it belongs to.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    pub cell: Arc<Cell>,
-    /// `None` for one that only reads what this node has applied.
-    pub speculation: Option<Arc<Speculation>>,
+/// What kind of connection a session has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Write,
+    Read,
 }
 
 impl Database {
@@ -152,7 +155,10 @@ impl Database {
     }
 
     /// Opens a connection for a session that writes and reads as leader of `term`.
-    pub async fn connect_leader(self: &Arc<Self>, term: u64) -> Result<Seat, Error> {
+    pub async fn connect_leader(
+        self: &Arc<Self>,
+        term: u64,
+    ) -> Result<(Arc<Cell>, Arc<Speculation>), Error> {
         let _transition = self.transition.lock().await; // (1)
         if self.context.leading_term() != Some(term) {
             return Err(Error::NotLeader);
@@ -161,34 +167,45 @@ impl Database {
             return Err(Error::Recovering);
         }
         let speculation = self.begin(term);
-        let cell = self.seat().await?;
-        Ok(Seat { cell, speculation: Some(speculation) })
+        Ok((self.seat(Use::Write).await?, speculation))
     }
 
     /// Opens a connection that reads what this node has applied, leader or not. On a leader that
-    /// may be more than is committed: the seat tells what to wait for.
-    pub async fn connect_local(self: &Arc<Self>) -> Result<Seat, Error> {
+    /// may be more than is committed: [`shown`](Self::shown) tells what to wait for.
+    pub async fn connect_local(self: &Arc<Self>) -> Result<Arc<Cell>, Error> {
         let _transition = self.transition.lock().await; // (1)
         if self.is_recovering() {
             return Err(Error::Recovering);
         }
-        let speculation = self.state.lock().live.clone();
-        Ok(Seat { cell: self.seat().await?, speculation })
+        self.seat(Use::Read).await
     }
 
-    async fn seat(self: &Arc<Self>) -> Result<Arc<Cell>, Error> {
+    /// The session of leadership that what was just read may be of. To be asked while the
+    /// connection that read is still held: no undo is done before that lets go.
+    pub fn shown(&self) -> Option<Arc<Speculation>> {
+        self.state.lock().shown.clone()
+    }
+
+    async fn seat(self: &Arc<Self>, using: Use) -> Result<Arc<Cell>, Error> {
         let database = self.clone();
         self.context
             .env
             .blocking
             .run(move || {
                 let mut connection = database.vfs.connect()?;
-                let refusals = Refusals::default();
+                if using == Use::Read {
+                    connection.refuse_writes()?;
+                }
+                let operations = Arc::<Operations>::default();
+                let asked = operations.clone();
+                let ask = move || asked.should_stop();
+                connection.set_progress_handler(STEPS_BETWEEN_QUESTIONS, Some(ask))?;
+                let refusals = Refusals::new(using == Use::Read);
                 let deciding = refusals.clone();
                 connection.set_authorizer(Some(move |context: AuthContext<'_>| {
                     deciding.decide(&context)
                 }))?;
-                let cell = Arc::new(Cell::new(connection, refusals));
+                let cell = Arc::new(Cell::new(connection, refusals, operations));
                 let mut state = database.state.lock();
                 state.cells.retain(|_, cell| cell.strong_count() > 0);
                 let id = state.next_cell;
@@ -210,6 +227,7 @@ impl Database {
         state.next_session = SessionId { term, epoch: id.epoch + 1 };
         let speculation = Speculation::new(id, state.chain.index);
         state.live = Some(speculation.clone());
+        state.shown = Some(speculation.clone());
         speculation
     }
 
@@ -251,7 +269,9 @@ impl Database {
                     cell.revoke();
                 }
                 let committed = database.state.lock().committed;
-                database.vfs.undo_to(committed).map_err(io::Error::other)
+                database.vfs.undo_to(committed).map_err(io::Error::other)?;
+                database.state.lock().shown = None;
+                Ok(())
             })
             .await
     }

@@ -91,8 +91,50 @@ impl Engine {
         let consensus = self.shared.consensus.get().ok_or(Error::NotLeader)?;
         let term = context.leading_term().ok_or(Error::NotLeader)?;
         let database = self.find_or_create(name).await?;
-        let seat = database.connect_leader(term).await?;
-        Session::new(context.clone(), consensus.clone(), database, seat)
+        let (cell, speculation) = database.connect_leader(term).await?;
+        let (context, consensus) = (context.clone(), consensus.clone());
+        Ok(Session::new(context, consensus, database, cell, Some(speculation)))
+    }
+
+    /// Opens a session that reads what this node has applied of the database `name`, whether it
+    /// leads or not.
+    pub async fn open_reader(&self, name: &str) -> Result<Session, Error> {
+        let name = DatabaseName::new(name)?;
+        let consensus = self.shared.consensus.get().ok_or(Error::NotLeader)?.clone();
+        let database = self.find_or_create(name).await?;
+        let cell = database.connect_local().await?;
+        Ok(Session::new(self.shared.context.clone(), consensus, database, cell, None))
+    }
+
+    /// All entries of the log up to this index are applied.
+    pub fn applied_index(&self) -> u64 {
+        self.shared.context.applied_index()
+    }
+
+    /// Resolves once all entries of the log up to `index` are applied.
+    pub async fn wait_applied(&self, index: u64) {
+        self.shared.context.wait_applied(index).await;
+    }
+
+    /// An index at or after everything that any node acknowledged before the call: who has applied
+    /// the log up to it misses nothing of that.
+    ///
+    /// # Errors
+    /// [`Error::NotLeader`] when it is not certain that this node leads.
+    pub async fn barrier(&self) -> Result<u64, Error> {
+        let context = &self.shared.context;
+        let consensus = self.shared.consensus.get().ok_or(Error::NotLeader)?;
+        let term = context.leading_term().ok_or(Error::NotLeader)?;
+        // Before leadership is confirmed: what is acknowledged later need not be in.
+        let index = context.reached_index();
+        if consensus.leads_for_certain(term) {
+            return Ok(index);
+        }
+        let confirmed = consensus.confirm_leadership(term);
+        match tokio::time::timeout(context.options.commit_timeout, confirmed).await {
+            Ok(Ok(())) => Ok(index),
+            Ok(Err(_)) | Err(_) => Err(Error::NotLeader),
+        }
     }
 
     /// True while this node leads and has applied all that was committed before.
@@ -110,24 +152,22 @@ impl Engine {
     pub async fn dump(&self, name: &str) -> Result<Vec<u8>, Error> {
         let name = DatabaseName::new(name).map_err(|_| Error::NoDatabase)?;
         let database = self.find(&name).filter(|it| it.is_used()).ok_or(Error::NoDatabase)?;
-        let seat = database.connect_local().await?;
-        let speculation = seat.speculation.clone();
+        let cell = database.connect_local().await?;
         let read = move || {
-            let image = seat.cell.with(|inner| {
+            cell.with(|inner| {
                 let connection = inner.connection.as_mut().ok_or(Error::NotLeader)?;
-                Ok(connection.serialize()?)
-            });
-            (image, speculation.map(|speculation| speculation.ticket()))
+                let image = connection.serialize()?;
+                Ok((image, database.shown().map(|speculation| speculation.ticket())))
+            })
         };
-        let (image, ticket) = self.shared.context.env.blocking.run(read).await;
+        let read = self.shared.context.env.blocking.run(read).await;
+        let (image, ticket) = read.unwrap_or(Err(Error::NotLeader))?;
         if let Some(ticket) = ticket {
             let timeout = self.shared.context.options.commit_timeout;
-            ticket
-                .settled(tokio::time::Instant::now() + timeout)
-                .await
-                .map_err(|_| Error::NotLeader)?;
+            let deadline = tokio::time::Instant::now() + timeout;
+            ticket.settled(deadline).await.map_err(|_| Error::NotLeader)?;
         }
-        image.unwrap_or(Err(Error::NotLeader))
+        Ok(image)
     }
 
     /// Replaces the content of the database `name` by that of the SQLite file at `path`, in one

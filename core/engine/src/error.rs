@@ -23,6 +23,12 @@ pub enum Error {
     /// The request was interrupted.
     #[error("interrupted")]
     Interrupted,
+    /// The request took longer than it was given.
+    #[error("timed out after {timeout_ms} ms")]
+    TimedOut {
+        /// The time that it was given, in milliseconds.
+        timeout_ms: u64,
+    },
     /// The statement id names no prepared statement of this session.
     #[error("no statement with the given id")]
     NoStatement,
@@ -49,6 +55,12 @@ pub enum Error {
         /// How many places the statement has.
         taken: usize,
     },
+    /// The parameters given are not those that the statement takes.
+    #[error("{0}")]
+    Parameters(String),
+    /// A statement that is run once for each set of parameters would give rows.
+    #[error("a statement that is run with many sets of parameters must give no rows")]
+    ManyYieldsRows,
     /// A file cannot become a database.
     #[error("the file cannot be imported: {0}")]
     Import(String),
@@ -79,11 +91,15 @@ impl Error {
             Self::OutcomeUnknown => 10506,
             Self::Busy | Self::Recovering => 5,
             Self::Sqlite(error) => error.code,
-            Self::Interrupted => 9,
+            Self::Interrupted | Self::TimedOut { .. } => 9,
             Self::NoStatement | Self::SessionEnded => 12,
             Self::NoCursor | Self::EmptyStatement => 21,
-            Self::StatementTail | Self::RowsYielded | Self::Name { .. } | Self::Import(_) => 1,
-            Self::TooManyParameters { .. } => 25,
+            Self::StatementTail
+            | Self::RowsYielded
+            | Self::ManyYieldsRows
+            | Self::Name { .. }
+            | Self::Import(_) => 1,
+            Self::TooManyParameters { .. } | Self::Parameters(_) => 25,
             Self::NoDatabase => 1002,
             Self::Io(_) => 10,
         }

@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod authorizer;
+mod call;
 mod cell;
 mod chain;
 mod command;
@@ -35,11 +36,16 @@ mod folder;
 mod lane;
 mod meta;
 mod name;
+mod operation;
 mod pipeline;
 mod session;
 mod snapshot;
 mod speculation;
+mod words;
 
+pub use call::{
+    BackupProgress, BatchSink, Call, CallKind, CallParameters, Columns, Fetched, Ran, timeout_of_ms,
+};
 pub use consensus::{
     Consensus, Machine, OnRefused, Payload, Position, Refused, SnapshotReader, SnapshotWriter,
 };
@@ -50,9 +56,10 @@ pub use database::DatabaseStatus;
 pub use engine::Engine;
 pub use error::Error;
 pub use name::DatabaseName;
+pub use operation::{Canceller, Operation, Watch};
 pub use session::{
     Batch, Consistency, Cursor, Executed, Interrupter, Parameters, Prepared, RowSink, Rows,
     Session, Source, Tail,
 };
 
-pub use dqlite_vfs::{Statement, StatementId, ValueRef};
+pub use dqlite_vfs::{Column, Statement, StatementId, ValueRef};

@@ -1,13 +1,17 @@
-//! A client's session on the leader: its connection, its statements, its transaction.
+//! A client's session: its connection, its statements, its transaction. It reads and writes on the
+//! leader, or only reads what any node has applied.
 //!
 //! Every call runs the same way: take the write lane if the statement will write, run SQLite where
 //! it may block, then *conclude*: wait until everything the answer may tell of is committed, and,
 //! for what was only read, until it is certain that this node still led after it was read. Errors
 //! and empty results are concluded like all others.
 
+mod backup;
+mod calls;
 mod import;
 mod run;
 mod script;
+mod turn;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,15 +19,17 @@ use std::time::Duration;
 
 use dqlite_vfs::{Statement, StatementId, Step, ValueRef};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
+use crate::call::Standing;
 use crate::cell::{Cell, INTERRUPT_EVERY};
 use crate::consensus::Consensus;
 use crate::context::Context;
-use crate::database::{Database, Seat};
+use crate::database::Database;
 use crate::error::Error;
-use crate::speculation::{Speculation, Ticket};
+use crate::operation::{Canceller, Operation, Watch};
+use crate::speculation::Speculation;
 
+pub(crate) use run::{Attempt, prepare_only};
 pub use run::{Batch, Cursor};
 
 /// The values for a statement's places, in order.
@@ -127,14 +133,15 @@ pub enum Consistency {
     Leader,
 }
 
-/// A session of one client with one database, on the leader.
+/// A session of one client with one database.
 #[derive(Debug)]
 pub struct Session {
     context: Arc<Context>,
     consensus: Arc<dyn Consensus>,
     database: Arc<Database>,
     cell: Arc<Cell>,
-    speculation: Arc<Speculation>,
+    /// What it writes in; `None` where it only reads.
+    speculation: Option<Arc<Speculation>>,
     interrupted: Arc<Notify>,
     /// The next call does no more than open a transaction.
     only_begins: bool,
@@ -142,6 +149,9 @@ pub struct Session {
     writing: BTreeSet<StatementId>,
     busy_timeout: Duration,
     consistency: Consistency,
+    /// Stands for the client in the record of outcomes; 0 for none.
+    client: u128,
+    standing: Standing,
 }
 
 /// Stops what a session is doing, from anywhere.
@@ -160,37 +170,29 @@ impl Interrupter {
     }
 }
 
-/// What an answer may tell of, found out right after SQLite ran.
-enum Seen {
-    /// Nothing of the database.
-    Nothing,
-    /// What was there when the ticket was made; the database was only read.
-    Read(Ticket),
-    /// A transaction of this session, the one of the ticket.
-    Written(Ticket),
-}
-
 impl Session {
     pub(crate) fn new(
         context: Arc<Context>,
         consensus: Arc<dyn Consensus>,
         database: Arc<Database>,
-        seat: Seat,
-    ) -> Result<Self, Error> {
-        let speculation = seat.speculation.ok_or(Error::NotLeader)?;
+        cell: Arc<Cell>,
+        speculation: Option<Arc<Speculation>>,
+    ) -> Self {
         let busy_timeout = context.options.busy_timeout;
-        Ok(Self {
+        Self {
             context,
             consensus,
             database,
-            cell: seat.cell,
+            cell,
             speculation,
             interrupted: Arc::default(),
             only_begins: false,
             writing: BTreeSet::new(),
             busy_timeout,
             consistency: Consistency::default(),
-        })
+            client: 0,
+            standing: Standing::default(),
+        }
     }
 
     /// Sets how long a write waits for its turn.
@@ -201,6 +203,36 @@ impl Session {
     /// Sets how sure reads are.
     pub fn set_consistency(&mut self, consistency: Consistency) {
         self.consistency = consistency;
+    }
+
+    /// Sets who the client is in the record of outcomes; 0 for nobody.
+    pub fn set_client(&mut self, client: u128) {
+        self.client = client;
+    }
+
+    /// Sets who is asked now and then whether what runs or waits is to stop.
+    pub fn set_watch(&mut self, watch: Option<Arc<dyn Watch>>) {
+        self.cell.operations().set_watch(watch);
+    }
+
+    /// Begins an operation, of which there is one at a time: one call, and what belongs to it.
+    pub fn begin_operation(&mut self, timeout: Option<Duration>) -> Operation {
+        self.cell.operations().begin(timeout)
+    }
+
+    /// A handle that stops the operation that goes on when it is used.
+    pub fn canceller(&self) -> Canceller {
+        Canceller::new(self.cell.operations().clone())
+    }
+
+    /// True where a transaction was open after the last call, be that one failed or not.
+    pub fn was_in_transaction(&self) -> bool {
+        self.standing.in_transaction
+    }
+
+    /// True where the session only reads.
+    pub fn only_reads(&self) -> bool {
+        self.speculation.is_none()
     }
 
     /// A handle that stops what the session is doing.
@@ -215,35 +247,9 @@ impl Session {
 
     /// The error of a session that is over.
     fn over(&self) -> Error {
-        let leading = self.context.leading_term() == Some(self.speculation.id.term);
+        let Some(speculation) = &self.speculation else { return Error::SessionEnded };
+        let leading = self.context.leading_term() == Some(speculation.id.term);
         if leading { Error::SessionEnded } else { Error::NotLeader }
-    }
-
-    /// Waits until it is certain that what was seen stands. See the module.
-    async fn conclude<T>(&self, result: Result<T, Error>, seen: Seen) -> Result<T, Error> {
-        if self.context.faults.skip_commit_wait {
-            return result;
-        }
-        let deadline = Instant::now() + self.context.options.commit_timeout;
-        match seen {
-            Seen::Nothing => result,
-            Seen::Written(ticket) => {
-                ticket.settled(deadline).await?;
-                result
-            }
-            Seen::Read(ticket) => {
-                // A read has no outcome that could be unknown: it just has no answer.
-                ticket.settled(deadline).await.map_err(|_| Error::NotLeader)?;
-                if self.consistency == Consistency::Linearizable {
-                    let confirmed = self.consensus.confirm_leadership(ticket.speculation.id.term);
-                    match tokio::time::timeout_at(deadline, confirmed).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(_)) | Err(_) => return Err(Error::NotLeader),
-                    }
-                }
-                result
-            }
-        }
     }
 }
 

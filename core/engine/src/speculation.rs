@@ -162,6 +162,11 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    /// True where there is nothing to wait for: the transaction is committed.
+    pub fn is_committed(&self) -> bool {
+        self.sequence <= self.speculation.state.lock().committed
+    }
+
     /// Waits until the transaction is settled.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! A connection of SQLite's to a database on this node, and the statements in it.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{MAIN_DB, OpenFlags, TransactionState};
 
+use crate::copy::{Copied, FileCopy};
 use crate::database::Database;
 use crate::error::SqliteError;
 use crate::statement::{OwnedStatement, Statement};
@@ -54,7 +56,8 @@ pub struct Prepared {
 /// A connection to a database. On drop it finalizes its statements, rolls an open transaction back
 /// and closes.
 pub struct Connection {
-    // Fields go in this order: statements before their connection, that before its database.
+    // Fields go in this order: what uses the connection before it, that before its database.
+    copy: Option<FileCopy>,
     statements: Vec<Option<OwnedStatement>>,
     interrupt: Interrupt,
     sqlite: rusqlite::Connection,
@@ -82,7 +85,7 @@ impl Connection {
         sqlite.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
         sqlite.authorizer(Some(|context: AuthContext<'_>| confine(&context)))?;
         let interrupt = Interrupt(Arc::new(sqlite.get_interrupt_handle()));
-        Ok(Self { statements: Vec::new(), interrupt, sqlite, database })
+        Ok(Self { copy: None, statements: Vec::new(), interrupt, sqlite, database })
     }
 
     /// The database.
@@ -208,6 +211,68 @@ impl Connection {
             None => self.sqlite.authorizer(Some(|context: AuthContext<'_>| confine(&context)))?,
         }
         Ok(())
+    }
+
+    /// Has `handler` asked about every `every` steps of SQLite's machine whether what runs must
+    /// stop, which then fails with `SQLITE_INTERRUPT`. `None` takes the last one away.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn set_progress_handler<F>(
+        &mut self,
+        every: u32,
+        handler: Option<F>,
+    ) -> Result<(), SqliteError>
+    where
+        F: FnMut() -> bool + Send + 'static,
+    {
+        let every = i32::try_from(every).unwrap_or(i32::MAX);
+        Ok(self.sqlite.progress_handler(every, handler)?)
+    }
+
+    /// Has every write of this connection refused, in whatever statement it hides.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn refuse_writes(&mut self) -> Result<(), SqliteError> {
+        Ok(self.sqlite.pragma_update(None, "query_only", true)?)
+    }
+
+    /// Begins to copy the main schema, as it is now, to a file of its own at `path`, which must
+    /// not exist. The connection must have no transaction open, and has one until the copy ends.
+    ///
+    /// # Errors
+    /// SQLite's; there is no copy then.
+    pub fn begin_copy(&mut self, path: &Path) -> Result<(), SqliteError> {
+        self.end_copy();
+        self.copy = Some(FileCopy::begin(&self.sqlite, path)?);
+        Ok(())
+    }
+
+    /// Copies up to `pages` pages more. With the last ones the file is complete and durable, not
+    /// in WAL mode, and the copy has ended.
+    ///
+    /// # Errors
+    /// SQLite's, and `SQLITE_MISUSE` when no copy was begun. The copy has ended then too, and the
+    /// file is nothing.
+    pub fn step_copy(&mut self, pages: u32) -> Result<Copied, SqliteError> {
+        let Some(copy) = self.copy.as_mut() else {
+            return Err(SqliteError::new(ffi::SQLITE_MISUSE, "no copy was begun"));
+        };
+        let stepped = match copy.step(pages) {
+            Ok(copied) if copied.remaining_pages > 0 => return Ok(copied),
+            Ok(copied) => copy.finish().map(|()| copied),
+            Err(error) => Err(error),
+        };
+        self.end_copy();
+        stepped
+    }
+
+    /// Ends a copy before its end.
+    pub fn end_copy(&mut self) {
+        if let Some(copy) = self.copy.take() {
+            copy.end(&self.sqlite);
+        }
     }
 
     /// The main schema as the connection sees it now, as the bytes of a database file. Like the

@@ -26,6 +26,7 @@ mod apply;
 mod checkpoint;
 mod checksum;
 mod connection;
+mod copy;
 mod database;
 mod error;
 mod first_page;
@@ -42,6 +43,7 @@ mod wal_index;
 
 pub use checkpoint::Checkpoint;
 pub use connection::{ConnectOptions, Connection, Interrupt, Prepared, StatementId};
+pub use copy::Copied;
 pub use database::Database;
 pub use error::{SqliteError, WalError};
 pub use registry::open_database_count;

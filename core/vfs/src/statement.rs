@@ -211,6 +211,15 @@ impl Statement {
         unsafe { ffi::sqlite3_stmt_isexplain(self.raw()) != 0 }
     }
 
+    /// How often SQLite compiled the statement anew because the schema had changed. The columns
+    /// stay what they are as long as this does.
+    pub fn recompiled_count(&self) -> u32 {
+        // SAFETY: as in `bind`.
+        let count =
+            unsafe { ffi::sqlite3_stmt_status(self.raw(), ffi::SQLITE_STMTSTATUS_REPREPARE, 0) };
+        u32::try_from(count).unwrap_or(0)
+    }
+
     /// True between a step that gave a row and the end, or a reset.
     pub fn is_busy(&self) -> bool {
         // SAFETY: as in `bind`.

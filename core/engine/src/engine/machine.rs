@@ -22,6 +22,7 @@ impl Machine for Engine {
                 let reason = format!("entry {} of the log: {error}", position.index);
                 io::Error::new(io::ErrorKind::InvalidData, reason)
             })?;
+            self.shared.context.set_reached_index(position.index);
             let database = self.find_or_create(command.database.clone()).await?;
             database.apply(position, command).await?;
             self.shared.context.set_applied_index(position.index);

@@ -2,10 +2,10 @@
 
 use dqlite_vfs::{Connection, StatementId, Step};
 
-use super::{Executed, Parameters, Prepared, RowSink, Rows, Seen, Session, Source, Tail};
+use super::{Executed, Parameters, Prepared, RowSink, Rows, Session, Source, Tail};
 use crate::cell::Inner;
 use crate::error::Error;
-use crate::lane::deadline_after;
+use crate::words;
 
 /// A result that is being read.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Batch<S> {
 }
 
 /// What comes of a try to run a statement.
-pub(super) enum Attempt<T, R> {
+pub(crate) enum Attempt<T, R> {
     Done(T),
     /// The statement writes and the session does not hold the lane: take it, and try again.
     NeedsLane(R),
@@ -139,7 +139,7 @@ impl Session {
         R: FnMut(&mut Connection, StatementId, &P) -> Result<T, Error> + Send + 'static,
     {
         let mut in_lane = match &source {
-            Source::Text(sql) => writes_by_its_first_word(sql),
+            Source::Text(sql) => words::writes(sql),
             Source::Prepared(id) => self.writing.contains(id),
         };
         let mut attempt = (source, parameters, run);
@@ -174,76 +174,6 @@ impl Session {
                 }
             }
         }
-    }
-
-    /// Runs `call` on the connection and waits for nothing.
-    async fn quietly<T: Send + 'static>(
-        &mut self,
-        call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let cell = self.cell.clone();
-        match self.context.env.blocking.run(move || cell.with(call)).await {
-            // What interrupts a session that is over is the undo.
-            Some(Err(Error::Interrupted)) if self.is_over() => Err(self.over()),
-            Some(result) => result,
-            None => Err(self.over()),
-        }
-    }
-
-    /// Runs `call` on the connection, in the lane if it will write, and concludes.
-    pub(super) async fn on_connection<T: Send + 'static>(
-        &mut self,
-        in_lane: bool,
-        call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let cell = self.cell.clone();
-        let speculation = self.speculation.clone();
-        let only_begins = std::mem::take(&mut self.only_begins);
-        let run = move |permit| {
-            cell.with_lane(permit, |inner| {
-                // Only the lane's holder commits, so a step ahead is this session's own.
-                let before = inner.lane.is_some().then(|| speculation.newest());
-                let result = call(inner);
-                let ticket = speculation.ticket();
-                let result = result.map_err(|error| explain(inner, error));
-                let seen = if before.is_some_and(|before| ticket.sequence > before) {
-                    Seen::Written(ticket)
-                } else if only_begins && result.is_ok() {
-                    Seen::Nothing
-                } else {
-                    Seen::Read(ticket)
-                };
-                (result, seen)
-            })
-        };
-        let blocking = self.context.env.blocking;
-        let ran = if in_lane && !self.cell.holds_lane() {
-            self.wait_for_the_log().await?;
-            let deadline = deadline_after(self.busy_timeout);
-            let stop = self.interrupted.notified();
-            self.database
-                .lane
-                .run(blocking, move |permit| run(Some(permit)), deadline, stop)
-                .await?
-        } else {
-            blocking.run(move || run(None).0).await
-        };
-        match ran {
-            Some((Err(Error::Interrupted), _)) if self.is_over() => Err(self.over()),
-            Some((result, seen)) => self.conclude(result, seen).await,
-            None => Err(self.over()),
-        }
-    }
-
-    /// Writers are faster than the log: lets it catch up before adding to what waits.
-    async fn wait_for_the_log(&self) -> Result<(), Error> {
-        let deadline = tokio::time::Instant::now() + self.context.options.commit_timeout;
-        while let Some((bytes, oldest)) = self.database.backlog()
-            && bytes > self.context.options.backlog_bytes_max
-        {
-            oldest.settled(deadline).await.map_err(|_| Error::NotLeader)?;
-        }
-        Ok(())
     }
 }
 
@@ -285,7 +215,7 @@ fn prepare(inner: &mut Inner, sql: &str) -> Result<Option<Prepared>, Error> {
 }
 
 /// Prepares text that must hold exactly one statement.
-fn prepare_only(inner: &mut Inner, sql: &str) -> Result<Prepared, Error> {
+pub(crate) fn prepare_only(inner: &mut Inner, sql: &str) -> Result<Prepared, Error> {
     let prepared = prepare(inner, sql)?.ok_or(Error::EmptyStatement)?;
     let connection = connection(inner)?;
     if is_blank(connection, &sql[prepared.tail_offset..]) {
@@ -374,38 +304,4 @@ pub(super) fn put_away(connection: &mut Connection, id: StatementId, owned: bool
         statement.reset();
         statement.clear_bindings();
     }
-}
-
-/// True where `sql` does no more than open a transaction that has read nothing yet. Any other text,
-/// one that is only compiled too, may tell of the schema.
-pub(super) fn only_begins(sql: &str) -> bool {
-    let sql = sql.trim().trim_end_matches(';').trim_end();
-    ["BEGIN", "BEGIN TRANSACTION", "BEGIN DEFERRED", "BEGIN DEFERRED TRANSACTION"]
-        .iter()
-        .any(|it| sql.eq_ignore_ascii_case(it))
-}
-
-/// Says why a statement was not authorized.
-fn explain(inner: &mut Inner, error: Error) -> Error {
-    const SQLITE_AUTH: i32 = 23;
-    let reason = inner.refusals.take();
-    match error {
-        Error::Sqlite(mut error) if error.code == SQLITE_AUTH || reason.is_some() => {
-            error.code = SQLITE_AUTH; // SQLite has a plain error for a function.
-            // What the VFS refuses by itself, it refuses before anybody is asked for a reason.
-            let reason = reason.as_deref().unwrap_or("other files cannot be attached or written");
-            error.message = format!("not authorized: {reason}");
-            Error::Sqlite(error)
-        }
-        error => error,
-    }
-}
-
-/// A guess that spares a statement a second try; being wrong costs only time.
-pub(super) fn writes_by_its_first_word(sql: &str) -> bool {
-    let sql = sql.trim_start();
-    let word = sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-    ["INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER", "VACUUM", "REINDEX"]
-        .iter()
-        .any(|it| word.eq_ignore_ascii_case(it))
 }

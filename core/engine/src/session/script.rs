@@ -1,12 +1,10 @@
 //! Several statements in one text.
 
-use super::run::{
-    Attempt, Surplus, bind, connection, only_begins, put_away, run_without_rows,
-    writes_by_its_first_word,
-};
+use super::run::{Attempt, Surplus, bind, connection, put_away, run_without_rows};
 use super::{Executed, Parameters, Session};
 use crate::cell::Inner;
 use crate::error::Error;
+use crate::words;
 
 /// How far a script has come.
 struct Progress<P> {
@@ -25,8 +23,8 @@ impl Session {
         sql: String,
         parameters: P,
     ) -> Result<Executed, Error> {
-        let mut in_lane = writes_by_its_first_word(&sql);
-        self.only_begins = only_begins(&sql);
+        let mut in_lane = words::writes(&sql);
+        self.only_begins = words::only_begins(&sql);
         let executed = Executed::default();
         let mut progress =
             Progress { sql, parameters, offset_bytes: 0, parameters_taken: 0, executed };
