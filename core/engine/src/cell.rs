@@ -24,6 +24,8 @@ pub(crate) struct Cell {
     interrupt: Interrupt,
     revoked: AtomicBool,
     lane_held: AtomicBool,
+    /// Whose session it is; 0 where nobody may ask what became of its commits.
+    client: Mutex<u128>,
 }
 
 #[derive(Debug)]
@@ -38,7 +40,23 @@ impl Cell {
     pub fn new(connection: Connection, refusals: Refusals) -> Self {
         let interrupt = connection.interrupt_handle();
         let inner = Inner { connection: Some(connection), lane: None, refusals };
-        Self { inner: Mutex::new(inner), interrupt, revoked: false.into(), lane_held: false.into() }
+        Self {
+            inner: Mutex::new(inner),
+            interrupt,
+            revoked: false.into(),
+            lane_held: false.into(),
+            client: Mutex::new(0),
+        }
+    }
+
+    /// Whose session it is; 0 for nobody's.
+    pub fn client(&self) -> u128 {
+        *self.client.lock()
+    }
+
+    /// Sets whose session it is.
+    pub fn set_client(&self, client: u128) {
+        *self.client.lock() = client;
     }
 
     /// Runs `call` on the connection; `None` when it is gone. Blocks. (1)

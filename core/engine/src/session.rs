@@ -22,6 +22,7 @@ use crate::consensus::Consensus;
 use crate::context::Context;
 use crate::database::{Database, Seat};
 use crate::error::Error;
+use crate::outcomes::Call;
 use crate::speculation::{Speculation, Ticket};
 
 pub use run::{Batch, Cursor};
@@ -142,6 +143,10 @@ pub struct Session {
     writing: BTreeSet<StatementId>,
     busy_timeout: Duration,
     consistency: Consistency,
+    client: u128,
+    mark: u64,
+    /// The highest mark that the client may not use any more.
+    fenced: u64,
 }
 
 /// Stops what a session is doing, from anywhere.
@@ -190,7 +195,29 @@ impl Session {
             writing: BTreeSet::new(),
             busy_timeout,
             consistency: Consistency::default(),
+            client: 0,
+            mark: 0,
+            fenced: 0,
         })
+    }
+
+    /// Says whose session it is, before its first call; 0 for a client that will not ask what
+    /// became of its commits.
+    pub fn set_client(&mut self, client: u128) {
+        self.client = client;
+        self.fenced = self.database.admit(&self.cell, client);
+    }
+
+    /// Sets the number that stands in the record of outcomes for what the next calls commit; 0 for
+    /// none. Each call of a client that may commit has a higher one.
+    pub fn set_mark(&mut self, mark: u64) {
+        self.mark = mark;
+    }
+
+    /// What the record of outcomes is to say of the next call's commit.
+    fn marked_call(&self) -> Result<Option<Call>, Error> {
+        let is_fenced = self.mark != 0 && self.mark <= self.fenced;
+        if is_fenced { Err(Error::Fenced) } else { Ok(Call::new(self.client, self.mark)) }
     }
 
     /// Sets how long a write waits for its turn.

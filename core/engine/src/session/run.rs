@@ -4,6 +4,7 @@ use dqlite_vfs::{Connection, StatementId, Step};
 
 use super::{Executed, Parameters, Prepared, RowSink, Rows, Seen, Session, Source, Tail};
 use crate::cell::Inner;
+use crate::database::Marked;
 use crate::error::Error;
 use crate::lane::deadline_after;
 
@@ -196,6 +197,8 @@ impl Session {
         in_lane: bool,
         call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        let marked_call = self.marked_call()?;
+        let database = self.database.clone();
         let cell = self.cell.clone();
         let speculation = self.speculation.clone();
         let only_begins = std::mem::take(&mut self.only_begins);
@@ -203,7 +206,9 @@ impl Session {
             cell.with_lane(permit, |inner| {
                 // Only the lane's holder commits, so a step ahead is this session's own.
                 let before = inner.lane.is_some().then(|| speculation.newest());
+                let marked = inner.lane.is_some().then(|| Marked::new(&database, marked_call));
                 let result = call(inner);
+                drop(marked);
                 let ticket = speculation.ticket();
                 let result = result.map_err(|error| explain(inner, error));
                 let seen = if before.is_some_and(|before| ticket.sequence > before) {
