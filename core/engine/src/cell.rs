@@ -28,6 +28,8 @@ pub(crate) struct Cell {
     operations: Arc<Operations>,
     revoked: AtomicBool,
     lane_held: AtomicBool,
+    /// Whose session it is; 0 where nobody may ask what became of its commits.
+    client: Mutex<u128>,
 }
 
 #[derive(Debug)]
@@ -46,12 +48,23 @@ impl Cell {
         let calls = CallState::default();
         let inner = Inner { connection: Some(connection), lane: None, refusals, calls };
         let (revoked, lane_held) = (false.into(), false.into());
-        Self { inner: Mutex::new(inner), interrupt, operations, revoked, lane_held }
+        let client = Mutex::new(0);
+        Self { inner: Mutex::new(inner), interrupt, operations, revoked, lane_held, client }
     }
 
     /// What the session does, by number.
     pub fn operations(&self) -> &Arc<Operations> {
         &self.operations
+    }
+
+    /// Whose session it is; 0 for nobody's.
+    pub fn client(&self) -> u128 {
+        *self.client.lock()
+    }
+
+    /// Sets whose session it is.
+    pub fn set_client(&self, client: u128) {
+        *self.client.lock() = client;
     }
 
     /// Runs `call` on the connection; `None` when it is gone. Blocks. (1)

@@ -6,24 +6,28 @@
 //!  2  u16  flags                   40 u32  database size in pages, in the last part
 //!          1: the last part        44 u16  length of the database's name in bytes
 //!          2: the base is an index 46 u16  zero
-//!  4  u32  part, from 0            48      the name, zero-padded to a multiple of 8
-//!  8  u64  session: term               n × u32  page numbers, zero-padded likewise
-//! 16  u32  session: epoch              n × 4096 page images
-//! 20  u32  n, the number of pages
+//!          4: a call committed it  48 u128 client of the call, where flag 4 is set
+//!  4  u32  part, from 0               u64  its mark, likewise
+//!  8  u64  session: term                   the name, zero-padded to a multiple of 8
+//! 16  u32  session: epoch              n × u32  page numbers, zero-padded likewise
+//! 20  u32  n, the number of pages      n × 4096 page images
 //! ```
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use dqlite_vfs::{PAGE_BYTES, Page};
 
 use crate::chain::{Base, Link, SessionId};
 use crate::consensus::Payload;
 use crate::name::DatabaseName;
+use crate::outcomes::Call;
 
 const VERSION: u8 = 1;
 const KIND_PAGES: u8 = 1;
 const FLAG_LAST: u16 = 1;
 const FLAG_BASE_INDEX: u16 = 2;
+const FLAG_CALL: u16 = 4;
 const HEADER_BYTES: usize = 48;
+const CALL_BYTES: usize = 24;
 
 /// The most page images that one command holds: 1 MiB of them.
 pub(crate) const PAGES_MAX: usize = 256;
@@ -35,6 +39,8 @@ pub(crate) struct Command {
     pub link: Link,
     /// The database's size after the transaction, in pages; only the last part's counts.
     pub page_count: u32,
+    /// The call that committed the transaction, if its outcome may be asked for; in the last part.
+    pub call: Option<Call>,
     pub pages: Vec<(u32, Page)>,
 }
 
@@ -45,6 +51,8 @@ pub(crate) enum DecodeError {
     Short(usize),
     #[error("command of version {0} and kind {1} is not known to this release")]
     Unknown(u8, u8),
+    #[error("command has flags {0:#x}, which are not known to this release")]
+    Flags(u16),
     #[error("command names no valid database")]
     Name,
     #[error("command holds {0} bytes past its end")]
@@ -56,7 +64,8 @@ impl Command {
     pub fn encode(&self) -> Payload {
         let name = self.database.as_str().as_bytes();
         let numbers_bytes = (self.pages.len() * 4).next_multiple_of(8);
-        let capacity = HEADER_BYTES + name.len().next_multiple_of(8) + numbers_bytes;
+        let call_bytes = self.call.map_or(0, |_| CALL_BYTES);
+        let capacity = HEADER_BYTES + call_bytes + name.len().next_multiple_of(8) + numbers_bytes;
         let (base_flag, base_index) = match self.link.base {
             Base::Previous => (0, 0),
             Base::Index(index) => (FLAG_BASE_INDEX, index),
@@ -64,7 +73,8 @@ impl Command {
         let mut head = BytesMut::with_capacity(capacity);
         head.put_u8(VERSION);
         head.put_u8(KIND_PAGES);
-        head.put_u16_le(base_flag | if self.link.last { FLAG_LAST } else { 0 });
+        let last_flag = if self.link.last { FLAG_LAST } else { 0 };
+        head.put_u16_le(base_flag | last_flag | self.call.map_or(0, |_| FLAG_CALL));
         head.put_u32_le(self.link.part);
         head.put_u64_le(self.link.session.term);
         head.put_u32_le(self.link.session.epoch);
@@ -74,6 +84,10 @@ impl Command {
         head.put_u32_le(self.page_count);
         head.put_u16_le(name.len() as u16);
         head.put_u16_le(0);
+        if let Some(call) = self.call {
+            head.put_u128_le(call.client);
+            head.put_u64_le(call.mark);
+        }
         head.put_slice(name);
         head.put_bytes(0, head.len().next_multiple_of(8) - head.len());
         for (number, _) in &self.pages {
@@ -99,6 +113,9 @@ impl Command {
             return Err(DecodeError::Unknown(head[0], head[1]));
         }
         let flags = u16_at(2);
+        if flags & !(FLAG_LAST | FLAG_BASE_INDEX | FLAG_CALL) != 0 {
+            return Err(DecodeError::Flags(flags));
+        }
         let link = Link {
             session: SessionId { term: u64_at(8), epoch: u32_at(16) },
             sequence: u64_at(24),
@@ -109,6 +126,12 @@ impl Command {
             },
             part: u32_at(4),
             last: flags & FLAG_LAST != 0,
+        };
+        let call = if flags & FLAG_CALL != 0 {
+            let mut bytes = reader.take(CALL_BYTES)?;
+            Call::new(bytes.get_u128_le(), bytes.get_u64_le())
+        } else {
+            None
         };
         let name_bytes = usize::from(u16_at(44));
         let name = reader.take(name_bytes.next_multiple_of(8))?;
@@ -127,7 +150,7 @@ impl Command {
             pages.push((number, reader.take(PAGE_BYTES)?));
         }
         match reader.left() {
-            0 => Ok(Self { database, link, page_count: u32_at(40), pages }),
+            0 => Ok(Self { database, link, page_count: u32_at(40), call, pages }),
             left => Err(DecodeError::Tail(left)),
         }
     }
@@ -184,6 +207,11 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
+    const CALL: Option<Call> = Some(Call {
+        client: 0x100f_0e0d_0c0b_0a09_0807_0605_0403_0201,
+        mark: 0xa1a2_a3a4_a5a6_a7a8,
+    });
+
     fn command(page_total: u32) -> Command {
         Command {
             database: DatabaseName::new("größe").unwrap(),
@@ -195,6 +223,7 @@ mod tests {
                 last: true,
             },
             page_count: 77,
+            call: None,
             pages: (0..page_total)
                 .map(|n| (n + 5, Page::from(vec![n as u8; PAGE_BYTES])))
                 .collect(),
@@ -205,22 +234,50 @@ mod tests {
         assert_eq!(left.database, right.database);
         assert_eq!(left.link, right.link);
         assert_eq!(left.page_count, right.page_count);
+        assert_eq!(left.call, right.call);
         assert_eq!(left.pages, right.pages);
     }
 
     #[test]
     fn a_command_survives_any_cut_of_its_bytes() {
-        for page_total in [0, 1, 2, 3] {
-            let command = command(page_total);
+        for (page_total, call) in [(0, None), (1, None), (2, CALL), (3, None), (3, CALL)] {
+            let command = Command { call, ..command(page_total) };
             let payload = command.encode();
             same(&command, &Command::decode(&payload).unwrap());
             let joined = Bytes::from(payload.concat());
             same(&command, &Command::decode(std::slice::from_ref(&joined)).unwrap());
-            for cut in [1, 8, 47, 48, joined.len() / 2, joined.len() - 1] {
+            for cut in [1, 8, 47, 48, 52, joined.len() / 2, joined.len() - 1] {
                 let parts = [joined.slice(..cut), Bytes::new(), joined.slice(cut..)];
                 same(&command, &Command::decode(&parts).unwrap());
             }
         }
+    }
+
+    /// Byte for byte, as nodes of every release have it in their logs.
+    #[test]
+    fn the_bytes_are_those_of_the_format() {
+        let without = [
+            b"\x01\x01\x03\0\x03\0\0\0".as_slice(),
+            b"\x08\x07\x06\x05\x04\x03\x02\x01",
+            b"\x09\0\0\0\x01\0\0\0",
+            b"\x0b\0\0\0\0\0\0\0",
+            b"\x0c\0\0\0\0\0\0\0",
+            b"\x4d\0\0\0\x07\0\0\0",
+        ]
+        .concat();
+        let end = [b"gr\xc3\xb6\xc3\x9fe\0".as_slice(), b"\x05\0\0\0\0\0\0\0"].concat();
+        let page = [0; PAGE_BYTES].to_vec();
+        let old = [without.clone(), end.clone(), page.clone()].concat();
+        assert!(command(1).encode().concat() == old);
+        same(&command(1), &Command::decode(&[old.into()]).unwrap());
+        let mut with = without;
+        with[2] = 7;
+        with.extend(1..=16);
+        with.extend_from_slice(b"\xa8\xa7\xa6\xa5\xa4\xa3\xa2\xa1");
+        let new = [with, end, page].concat();
+        let called = Command { call: CALL, ..command(1) };
+        assert!(called.encode().concat() == new);
+        same(&called, &Command::decode(&[new.into()]).unwrap());
     }
 
     #[test]
@@ -234,7 +291,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_command_are_refused() {
-        let joined = command(2).encode().concat();
+        let joined = Command { call: CALL, ..command(2) }.encode().concat();
         for length in 0..joined.len() {
             assert!(Command::decode(&[Bytes::copy_from_slice(&joined[..length])]).is_err());
         }
@@ -244,6 +301,9 @@ mod tests {
         let mut newer = joined.clone();
         newer[0] = 2;
         assert_eq!(Command::decode(&[newer.into()]).unwrap_err(), DecodeError::Unknown(2, 1));
+        let mut flagged = joined.clone();
+        flagged[2] |= 8;
+        assert_eq!(Command::decode(&[flagged.into()]).unwrap_err(), DecodeError::Flags(15));
         let mut huge = joined;
         huge[20..24].fill(0xff);
         assert!(Command::decode(&[huge.into()]).is_err());

@@ -15,6 +15,7 @@
 mod apply;
 mod capture;
 mod checkpoint;
+mod outcome;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -35,8 +36,12 @@ use crate::lane::Lane;
 use crate::meta::{Meta, MetaFile};
 use crate::name::DatabaseName;
 use crate::operation::{Operations, STEPS_BETWEEN_QUESTIONS};
+use crate::outcomes::record::RecordFile;
+use crate::outcomes::{Call, LastCalls};
 use crate::speculation::Speculation;
 use capture::Sink;
+
+pub(crate) use outcome::Marked;
 
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -49,6 +54,9 @@ pub(crate) struct Database {
     transition: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     meta: Mutex<MetaFile>,
+    record_file: RecordFile,
+    /// The call that the holder of the write lane runs, if its outcome may be asked for.
+    running_call: Mutex<Option<Call>>,
     checkpointing: tokio::sync::Mutex<()>,
     checkpoint_asked: AtomicBool,
     closed: AtomicBool,
@@ -72,6 +80,11 @@ struct State {
     committed: WalPosition,
     /// What is committed but not yet known to be in the file, oldest first.
     marks: VecDeque<Mark>,
+    /// The record of outcomes, without those of `marks`: as it stands beside the file.
+    last_calls: Arc<LastCalls>,
+    /// The calls that may not commit any more, noted as the `fence_count`th and those before.
+    fences: LastCalls,
+    fence_count: u64,
     /// From where on a restart of the WAL is worth a pause.
     restart_at: WalPosition,
     cells: BTreeMap<u64, Weak<Cell>>,
@@ -86,6 +99,8 @@ struct Mark {
     /// The index of the entry that held the transaction's first part.
     first_index: u64,
     chain: Chain,
+    /// The call that committed it.
+    call: Option<Call>,
 }
 
 /// What a database is doing, for people to see.
@@ -133,10 +148,16 @@ impl Database {
                 meta
             }
         };
+        let record_file = RecordFile::new(files.clone(), dir, &stem);
+        let last_calls = Arc::new(record_file.load(meta.get().voucher)?);
         let sink = Arc::new(Sink::default());
         let vfs = dqlite_vfs::Database::open(file.clone(), sink.clone())?;
-        let state =
-            State { chain: meta.get().chain, committed: vfs.position(), ..State::default() };
+        let state = State {
+            chain: meta.get().chain,
+            committed: vfs.position(),
+            last_calls,
+            ..State::default()
+        };
         let database = Arc::new(Self {
             name,
             context,
@@ -146,6 +167,8 @@ impl Database {
             transition: tokio::sync::Mutex::default(),
             state: Mutex::new(state),
             meta: Mutex::new(meta),
+            record_file,
+            running_call: Mutex::default(),
             checkpointing: tokio::sync::Mutex::default(),
             checkpoint_asked: AtomicBool::new(false),
             closed: AtomicBool::new(false),

@@ -18,6 +18,7 @@ use crate::database::{Database, DatabaseStatus};
 use crate::error::Error;
 use crate::folder;
 use crate::name::DatabaseName;
+use crate::outcomes::{Call, Outcome};
 use crate::pipeline::{self, Broken, Proposal};
 use crate::session::Session;
 
@@ -135,6 +136,45 @@ impl Engine {
             Ok(Ok(())) => Ok(index),
             Ok(Err(_)) | Err(_) => Err(Error::NotLeader),
         }
+    }
+
+    /// What became of the commit of the call `mark` of `client` on the database `name`, which was
+    /// made by a session that was opened when everything up to `since` was applied. Leader only.
+    ///
+    /// The answer stays true: the client's sessions with the database end here and now, and should
+    /// one be opened later, it takes no call up to `mark`. This holds for a client that begins no
+    /// such call on another session after it has asked; so it must not send one with the request
+    /// that opens the session, before that is answered.
+    ///
+    /// # Errors
+    /// [`Error::NotLeader`] where the lead was lost or could not be confirmed: ask again.
+    pub async fn outcome(
+        &self,
+        name: &str,
+        client: u128,
+        mark: u64,
+        since: u64,
+    ) -> Result<Outcome, Error> {
+        let name = DatabaseName::new(name)?;
+        let call = Call::new(client, mark).ok_or(Error::Unmarked)?;
+        let context = &self.shared.context;
+        let consensus = self.shared.consensus.get().ok_or(Error::NotLeader)?;
+        let term = context.leading_term().ok_or(Error::NotLeader)?;
+        let deadline = tokio::time::Instant::now() + context.options.commit_timeout;
+        let database = self.find_or_create(name).await?;
+        database.fence(call, deadline).await?;
+        let outcome = database.outcome(call, since).await;
+        match tokio::time::timeout_at(deadline, consensus.confirm_leadership(term)).await {
+            Ok(Ok(())) => Ok(outcome),
+            Ok(Err(_)) | Err(_) => Err(Error::NotLeader),
+        }
+    }
+
+    /// The record of outcomes of a database as this node has applied it, in its bytes on disk.
+    #[doc(hidden)]
+    pub fn record_of_outcomes(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let database = self.find(&DatabaseName::new(name)?).ok_or(Error::NoDatabase)?;
+        Ok(database.last_calls().encode())
     }
 
     /// True while this node leads and has applied all that was committed before.

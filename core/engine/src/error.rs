@@ -32,10 +32,16 @@ pub enum Error {
     /// The statement id names no prepared statement of this session.
     #[error("no statement with the given id")]
     NoStatement,
+    /// The client has asked for the outcome of this call, and was told for certain.
+    #[error("the outcome of this call was asked for before it ran: it has no effect")]
+    Fenced,
+    /// The outcome was asked for of no client or no mark: nothing of such calls is recorded.
+    #[error("a call without a client and a mark leaves no outcome to ask for")]
+    Unmarked,
     /// The session holds no open cursor.
     #[error("no result is being read")]
     NoCursor,
-    /// The session ended when this node lost the lead.
+    /// The session ended when this node lost the lead, or its client asked for an outcome.
     #[error("no database opened")]
     SessionEnded,
     /// The text holds no statement.
@@ -92,8 +98,9 @@ impl Error {
             Self::Busy | Self::Recovering => 5,
             Self::Sqlite(error) => error.code,
             Self::Interrupted | Self::TimedOut { .. } => 9,
+            Self::Fenced => 4,
             Self::NoStatement | Self::SessionEnded => 12,
-            Self::NoCursor | Self::EmptyStatement => 21,
+            Self::NoCursor | Self::EmptyStatement | Self::Unmarked => 21,
             Self::StatementTail
             | Self::RowsYielded
             | Self::ManyYieldsRows

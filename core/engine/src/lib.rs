@@ -17,9 +17,9 @@
 //! ```
 //!
 //! It promises: an answer never tells of a transaction that is not committed; a transaction called
-//! failed is never seen by anybody; all nodes hold the same bytes at the same index. The rules that
-//! make it so stand at the top of `chain`, `speculation`, `database`, `pipeline`, `meta` and
-//! `snapshot`.
+//! failed is never seen by anybody; all nodes hold the same bytes at the same index; what became of
+//! a client's last commit can be found out for certain. The rules that make it so stand at the top
+//! of `chain`, `speculation`, `database`, `pipeline`, `meta`, `snapshot` and `outcomes`.
 #![forbid(unsafe_code)]
 
 mod authorizer;
@@ -37,6 +37,7 @@ mod lane;
 mod meta;
 mod name;
 mod operation;
+mod outcomes;
 mod pipeline;
 mod session;
 mod snapshot;
@@ -57,6 +58,7 @@ pub use engine::Engine;
 pub use error::Error;
 pub use name::DatabaseName;
 pub use operation::{Canceller, Operation, Watch};
+pub use outcomes::Outcome;
 pub use session::{
     Batch, Consistency, Cursor, Executed, Interrupter, Parameters, Prepared, RowSink, Rows,
     Session, Source, Tail,

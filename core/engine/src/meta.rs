@@ -11,15 +11,18 @@
 //!    and applying the log starts behind it.
 //! 4. The log is purged only below the lowest `chain` index of the databases that have anything
 //!    above it.
+//! 5. `voucher` stands for the record of outcomes at the index of `chain`, and is made durable with
+//!    it (`outcomes/record.rs`).
 //!
 //! The record stands in two slots which are written in turn, so one of them is always whole.
 //!
 //! ```text
 //!  0 [u8;4] magic "DQM1"            32 u64 sequence of the chain
 //!  4 u32    epoch of the chain      40 u64 consistent_at
-//!  8 u64    counter of writes       48     zero
-//! 16 u64    index of the chain      60 u32 CRC32C of bytes 0 to 60
-//! 24 u64    term of the chain
+//!  8 u64    counter of writes       48 u32 clients in the record of outcomes
+//! 16 u64    index of the chain      52 u32 its CRC32C
+//! 24 u64    term of the chain       56 u32 its slot
+//!                                   60 u32 CRC32C of bytes 0 to 60
 //! ```
 
 use std::io;
@@ -28,6 +31,7 @@ use std::sync::Arc;
 use dqlite_env::File;
 
 use crate::chain::{Chain, SessionId};
+use crate::outcomes::record::Voucher;
 
 const MAGIC: &[u8; 4] = b"DQM1";
 const RECORD_BYTES: usize = 64;
@@ -41,6 +45,8 @@ pub(crate) struct Meta {
     pub chain: Chain,
     /// Nothing of an entry with a higher index than this is in the file.
     pub consistent_at: u64,
+    /// The record of outcomes as of the chain's index. (5)
+    pub voucher: Voucher,
 }
 
 impl Meta {
@@ -54,6 +60,9 @@ impl Meta {
         record[24..32].copy_from_slice(&self.chain.session.term.to_le_bytes());
         record[32..40].copy_from_slice(&self.chain.sequence.to_le_bytes());
         record[40..48].copy_from_slice(&self.consistent_at.to_le_bytes());
+        record[48..52].copy_from_slice(&self.voucher.client_count.to_le_bytes());
+        record[52..56].copy_from_slice(&self.voucher.checksum.to_le_bytes());
+        record[56..60].copy_from_slice(&self.voucher.slot.to_le_bytes());
         let checksum = crc32c(&record[..60]);
         record[60..].copy_from_slice(&checksum.to_le_bytes());
         record
@@ -69,7 +78,8 @@ impl Meta {
         }
         let session = SessionId { term: u64_at(24), epoch: u32_at(4) };
         let chain = Chain { index: u64_at(16), session, sequence: u64_at(32) };
-        Some((Self { chain, consistent_at: u64_at(40) }, u64_at(8)))
+        let voucher = Voucher { client_count: u32_at(48), checksum: u32_at(52), slot: u32_at(56) };
+        Some((Self { chain, consistent_at: u64_at(40), voucher }, u64_at(8)))
     }
 }
 
@@ -135,7 +145,9 @@ mod tests {
 
     fn meta(index: u64) -> Meta {
         let session = SessionId { term: 5, epoch: 6 };
-        Meta { chain: Chain { index, session, sequence: 7 }, consistent_at: index + 10 }
+        let chain = Chain { index, session, sequence: 7 };
+        let voucher = Voucher { client_count: 3, checksum: 0x0405_0607, slot: 1 };
+        Meta { chain, consistent_at: index + 10, voucher }
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::context::Context;
 use crate::database::Database;
 use crate::error::Error;
 use crate::operation::{Canceller, Operation, Watch};
+use crate::outcomes;
 use crate::speculation::Speculation;
 
 pub(crate) use run::{Attempt, prepare_only};
@@ -151,6 +152,9 @@ pub struct Session {
     consistency: Consistency,
     /// Stands for the client in the record of outcomes; 0 for none.
     client: u128,
+    mark: u64,
+    /// The highest mark that the client may not use any more.
+    fenced: u64,
     standing: Standing,
 }
 
@@ -191,8 +195,29 @@ impl Session {
             busy_timeout,
             consistency: Consistency::default(),
             client: 0,
+            mark: 0,
+            fenced: 0,
             standing: Standing::default(),
         }
+    }
+
+    /// Says whose session it is, before its first call; 0 for a client that will not ask what
+    /// became of its commits.
+    pub fn set_client(&mut self, client: u128) {
+        self.client = client;
+        self.fenced = self.database.admit(&self.cell, client);
+    }
+
+    /// Sets the number that stands in the record of outcomes for what the next calls commit; 0 for
+    /// none. Each call of a client that may commit has a higher one.
+    pub fn set_mark(&mut self, mark: u64) {
+        self.mark = mark;
+    }
+
+    /// What the record of outcomes is to say of the next call's commit.
+    fn marked_call(&self) -> Result<Option<outcomes::Call>, Error> {
+        let is_fenced = self.mark != 0 && self.mark <= self.fenced;
+        if is_fenced { Err(Error::Fenced) } else { Ok(outcomes::Call::new(self.client, self.mark)) }
     }
 
     /// Sets how long a write waits for its turn.
@@ -203,11 +228,6 @@ impl Session {
     /// Sets how sure reads are.
     pub fn set_consistency(&mut self, consistency: Consistency) {
         self.consistency = consistency;
-    }
-
-    /// Sets who the client is in the record of outcomes; 0 for nobody.
-    pub fn set_client(&mut self, client: u128) {
-        self.client = client;
     }
 
     /// Sets who is asked now and then whether what runs or waits is to stop.

@@ -8,10 +8,12 @@
 //!    checkpoint notes it durably before it writes). Until the receiver has applied the log that
 //!    far, it serves nothing from the database.
 //! 3. What lies between is applied again in full page images, over whatever was copied.
+//! 4. The record of outcomes is not fuzzy: it is read with the chain, and is as of its index.
 //!
 //! ```text
 //! chunk = u8 kind, then
 //!   1 database begins   meta record (64 bytes), name
+//!   5 its outcomes      the record that the meta record vouches for, if it does
 //!   2 pages             u64 offset in the file, bytes
 //!   3 database ends     u64 length of the file, u64 consistent_at
 //!   4 snapshot ends
@@ -35,6 +37,7 @@ const KIND_BEGIN: u8 = 1;
 const KIND_PAGES: u8 = 2;
 const KIND_END: u8 = 3;
 const KIND_FINISH: u8 = 4;
+const KIND_OUTCOMES: u8 = 5;
 
 /// The bytes of a file that one chunk holds.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -46,12 +49,15 @@ pub(crate) struct Outgoing {
     databases: VecDeque<Arc<Database>>,
     /// The offset that is reached in the first of `databases`; `None` before its first chunk.
     offset: Option<u64>,
+    /// The record of outcomes of the first of `databases`, until it is sent.
+    outcomes: Option<Bytes>,
     finished: bool,
 }
 
 impl Outgoing {
     pub fn new(blocking: Blocking, databases: Vec<Arc<Database>>) -> Self {
-        Self { blocking, databases: databases.into(), offset: None, finished: false }
+        let (offset, outcomes) = (None, None);
+        Self { blocking, databases: databases.into(), offset, outcomes, finished: false }
     }
 }
 
@@ -66,9 +72,13 @@ impl SnapshotReader for Outgoing {
                 return Ok(Some(Bytes::from_static(&[KIND_FINISH])));
             };
             let Some(offset) = self.offset else {
-                self.offset = Some(0);
-                return Ok(Some(begin(&database)));
+                let (chunk, outcomes) = self.blocking.run(move || begin(&database)).await?;
+                (self.offset, self.outcomes) = (Some(0), outcomes);
+                return Ok(Some(chunk));
             };
+            if let Some(chunk) = self.outcomes.take() {
+                return Ok(Some(chunk));
+            }
             let read = move || read(&database, offset).map(|chunk| (database, chunk));
             let (database, chunk) = self.blocking.run(read).await?;
             let length = chunk.len() as u64 - PAGES_HEAD_BYTES as u64;
@@ -85,12 +95,15 @@ impl SnapshotReader for Outgoing {
 
 const PAGES_HEAD_BYTES: usize = 1 + 8;
 
-fn begin(database: &Database) -> Bytes {
+/// The chunk that begins a database, and the one with its outcomes, if there are any.
+fn begin(database: &Database) -> io::Result<(Bytes, Option<Bytes>)> {
+    let (meta, record) = database.durable_record()?; // (1) (4)
     let mut chunk = BytesMut::new();
     chunk.put_u8(KIND_BEGIN);
-    chunk.put_slice(&database.durable_meta().encode(1)); // (1)
+    chunk.put_slice(&meta.encode(1));
     chunk.put_slice(database.name.as_str().as_bytes());
-    chunk.freeze()
+    let outcomes = (!record.is_empty()).then(|| [&[KIND_OUTCOMES], &record[..]].concat().into());
+    Ok((chunk.freeze(), outcomes))
 }
 
 fn read(database: &Database, offset: u64) -> io::Result<Bytes> {

@@ -133,6 +133,11 @@ impl Speculation {
         Ticket { speculation: self.clone(), sequence: self.newest() }
     }
 
+    fn newest_pending_to(&self, sequence: u64) -> Option<u64> {
+        let state = self.state.lock();
+        state.pending.iter().rev().map(|it| it.sequence).find(|&pending| pending <= sequence)
+    }
+
     fn wait(&self, sequence: u64) -> Result<Settled, oneshot::Receiver<Settled>> {
         let mut state = self.state.lock();
         if sequence <= state.committed {
@@ -183,6 +188,21 @@ impl Ticket {
             Settled::Committed => Ok(()),
             Settled::Lost => Err(Error::NotLeader),
         }
+    }
+
+    /// Waits until the transaction and all before it are settled, whatever their fate: that one is
+    /// lost says nothing of those before it.
+    ///
+    /// # Errors
+    /// [`Error::NotLeader`] past `deadline`.
+    pub async fn all_settled(&self, deadline: Instant) -> Result<(), Error> {
+        while let Some(sequence) = self.speculation.newest_pending_to(self.sequence) {
+            if let Err(receiver) = self.speculation.wait(sequence) {
+                let settled = tokio::time::timeout_at(deadline, receiver).await;
+                settled.map_err(|_| Error::NotLeader)?.map_err(|_| Error::NotLeader)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -241,5 +261,22 @@ mod tests {
         speculation.lose_rest();
         assert!(matches!(tickets[1].settled(far()).await, Err(Error::NotLeader)));
         assert!(speculation.is_settled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_before_a_lost_transaction_are_waited_for_too() {
+        let speculation = speculation();
+        speculation.push(end(1), 10);
+        speculation.push(end(2), 10);
+        let ticket = speculation.ticket();
+        speculation.push(end(3), 10);
+        speculation.lose_from(2);
+        let soon = Instant::now() + Duration::from_millis(1);
+        assert!(matches!(ticket.all_settled(soon).await, Err(Error::NotLeader)));
+        let waiting = tokio::spawn(async move { ticket.all_settled(far()).await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        speculation.commit(1).unwrap();
+        waiting.await.unwrap().unwrap();
     }
 }

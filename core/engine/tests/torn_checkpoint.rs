@@ -12,16 +12,23 @@ use dqlite_engine::{Engine, Error, Machine, Options};
 use dqlite_env::{Env, File, FileSystem, OpenMode, RealFiles};
 use replicas::{Replica, Tape, rows_of};
 
-/// Files of which the databases' take half of a write and then fail, once `torn` is set.
-#[derive(Clone, Debug, Default)]
+/// Files of which those with the ending take half of a write and then fail, once `torn` is set.
+#[derive(Clone, Debug)]
 struct TearingFiles {
+    ending: &'static str,
     torn: Arc<AtomicBool>,
+}
+
+impl TearingFiles {
+    fn of(ending: &'static str) -> Self {
+        Self { ending, torn: Arc::default() }
+    }
 }
 
 impl FileSystem for TearingFiles {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let file = RealFiles.open(path, mode)?;
-        if path.extension().is_some_and(|ending| ending == "db") {
+        if path.extension().is_some_and(|ending| ending == self.ending) {
             return Ok(Arc::new(TearingFile { file, torn: self.torn.clone() }));
         }
         Ok(file)
@@ -104,7 +111,7 @@ impl File for TearingFile {
 async fn a_torn_file_is_not_served_until_the_log_has_made_it_whole() {
     let dir = tempfile::tempdir().unwrap();
     let tape = Arc::new(Tape::default());
-    let files = TearingFiles::default();
+    let files = TearingFiles::of("db");
     let env = Env { files: Arc::new(files.clone()), ..Env::real() };
     let engine = Engine::open(env, dir.path(), Options::default()).unwrap();
     let mut leader = Replica::with(engine, &tape, 0);
@@ -128,4 +135,43 @@ async fn a_torn_file_is_not_served_until_the_log_has_made_it_whole() {
     again.apply_all().await;
     assert!(again.image().await == expected);
     assert_eq!(rows_of(&expected).len(), 500);
+}
+
+/// The power goes while the record of outcomes is written, or the record that vouches for it.
+#[tokio::test]
+async fn a_torn_record_of_outcomes_is_not_the_one_that_counts() {
+    for ending in ["outcomes", "meta"] {
+        let dir = tempfile::tempdir().unwrap();
+        let tape = Arc::new(Tape::default());
+        let files = TearingFiles::of(ending);
+        let env = Env { files: Arc::new(files.clone()), ..Env::real() };
+        let engine = Engine::open(env, dir.path(), Options::default()).unwrap();
+        let mut leader = Replica::with(engine, &tape, 0);
+        leader.lead(1).await;
+        let mut session = leader.engine.open_session("app").await.unwrap();
+        leader.run(&mut session, "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)").await.unwrap();
+        let mut covered = Vec::new();
+        for mark in 1..=3 {
+            session.set_client(1000 + u128::from(mark));
+            session.set_mark(mark);
+            let sql = format!("INSERT INTO t VALUES ({mark}, 'x')");
+            leader.run(&mut session, &sql).await.unwrap();
+            files.torn.store(mark == 3, Ordering::SeqCst);
+            covered.extend(leader.engine.checkpoint().await.ok());
+        }
+        assert_eq!(covered.len(), 2, "the third one tears");
+        let expected = leader.engine.record_of_outcomes("app").unwrap();
+        drop(session);
+        leader.engine.close().await.unwrap();
+        drop(leader);
+
+        let mut again = Replica::open_with(dir.path(), &tape, Options::default(), covered[1]);
+        let durable = again.engine.record_of_outcomes("app").unwrap();
+        // All but the last of three: the count and the last place differ.
+        assert_eq!(durable.len(), expected.len() - 32, "{ending}");
+        assert_eq!(durable[16..], expected[16..durable.len()], "{ending}");
+        again.apply_all().await;
+        assert_eq!(again.engine.record_of_outcomes("app").unwrap(), expected, "{ending}");
+        assert_eq!(rows_of(&again.image().await).len(), 3);
+    }
 }

@@ -9,6 +9,7 @@ use super::{Database, Mark};
 use crate::chain::Verdict;
 use crate::command::Command;
 use crate::consensus::Position;
+use crate::outcomes::Call;
 use crate::speculation::Speculation;
 
 /// Above this, putting pages into the WAL takes long enough to leave the task's thread.
@@ -139,7 +140,7 @@ impl Database {
             return Err(io::Error::other(reason));
         };
         self.state.lock().staged.clear();
-        self.mark(pending.end, first_index);
+        self.mark(pending.end, first_index, command.call);
         Ok(())
     }
 
@@ -155,7 +156,7 @@ impl Database {
             self.context.env.blocking.run(move || vfs.apply(&pages, page_count)).await
         };
         let end = end.map_err(io::Error::other)?;
-        self.mark(end, first_index);
+        self.mark(end, first_index, command.call);
         self.retired(&command, |retired| {
             retired.commit(command.link.sequence);
         });
@@ -163,12 +164,12 @@ impl Database {
     }
 
     /// What is committed now ends at `end` in the WAL.
-    fn mark(self: &Arc<Self>, end: WalPosition, first_index: u64) {
+    fn mark(self: &Arc<Self>, end: WalPosition, first_index: u64, call: Option<Call>) {
         {
             let mut state = self.state.lock();
             let chain = state.chain;
             state.committed = end;
-            state.marks.push_back(Mark { end, first_index, chain });
+            state.marks.push_back(Mark { end, first_index, chain, call });
         }
         let frames = self.vfs.last_frame().saturating_sub(self.vfs.backfilled_frame());
         if frames >= self.context.options.checkpoint_frames {

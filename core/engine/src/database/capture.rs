@@ -8,6 +8,7 @@ use super::Database;
 use crate::chain::{Base, Link};
 use crate::command::{Command, PAGES_MAX};
 use crate::consensus::Payload;
+use crate::outcomes::Call;
 use crate::pipeline::Proposal;
 use crate::speculation::Speculation;
 
@@ -40,9 +41,10 @@ impl Database {
             let sequence = live.push(transaction.position(), payload_bytes);
             (live, sequence)
         };
+        let call = self.running_call();
         let proposal = Proposal {
             database: self.clone(),
-            commands: self.commands(&live, sequence, &transaction),
+            commands: self.commands(&live, sequence, &transaction, call),
             speculation: live,
             sequence,
             payload_bytes,
@@ -50,7 +52,13 @@ impl Database {
         self.context.proposals.send(proposal).map_err(|_| Refused)
     }
 
-    fn commands(&self, live: &Speculation, sequence: u64, whole: &Transaction) -> Vec<Payload> {
+    fn commands(
+        &self,
+        live: &Speculation,
+        sequence: u64,
+        whole: &Transaction,
+        call: Option<Call>,
+    ) -> Vec<Payload> {
         let part_total = whole.pages.len().div_ceil(PAGES_MAX);
         let part_payload = |(part, pages): (usize, &[(u32, Page)])| {
             let base = if sequence == 1 { Base::Index(live.base_index) } else { Base::Previous };
@@ -61,8 +69,14 @@ impl Database {
                 part: part as u32,
                 last: part + 1 == part_total,
             };
-            let database = self.name.clone();
-            Command { database, link, page_count: whole.page_count, pages: pages.to_vec() }.encode()
+            Command {
+                database: self.name.clone(),
+                link,
+                page_count: whole.page_count,
+                call: call.filter(|_| link.last),
+                pages: pages.to_vec(),
+            }
+            .encode()
         };
         whole.pages.chunks(PAGES_MAX).enumerate().map(part_payload).collect()
     }

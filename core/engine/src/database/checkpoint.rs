@@ -1,4 +1,4 @@
-//! From the WAL in memory to the database file: rules 1 to 4 of `meta.rs`.
+//! From the WAL in memory to the database file: rules 1 to 5 of `meta.rs`.
 
 use std::io;
 use std::sync::Arc;
@@ -51,8 +51,10 @@ impl Database {
     /// All up to `newest` is durably in the file. (3)
     fn record(&self, meta: Meta, newest: Option<Mark>) -> io::Result<()> {
         let Some(newest) = newest else { return Ok(()) };
-        self.meta.lock().write(Meta { chain: newest.chain, ..meta })?;
+        let (last_calls, voucher) = self.record_outcomes(meta.voucher, newest.chain.index)?; // (5)
+        self.meta.lock().write(Meta { chain: newest.chain, voucher, ..meta })?;
         let mut state = self.state.lock();
+        state.last_calls = last_calls;
         while state.marks.front().is_some_and(|mark| mark.chain.index <= newest.chain.index) {
             state.marks.pop_front();
         }

@@ -32,6 +32,7 @@ impl Session {
             let applied = self.context.wait_applied(call.at_least);
             operation.unless_stopped(applied).await?;
         }
+        self.set_mark(call.mark);
         let only_reads = self.only_reads();
         let (blocking, consistency) = (self.place_of(blocking), call.consistency);
         let mut in_lane = !only_reads && words::writes(call.sql.as_ref());

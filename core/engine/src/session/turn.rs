@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::{Consistency, Session};
 use crate::call::{Standing, close_of};
 use crate::cell::Inner;
+use crate::database::Marked;
 use crate::error::Error;
 use crate::lane::{Permit, deadline_after};
 use crate::operation::Operation;
@@ -82,7 +83,7 @@ impl Session {
         way: &Way<'_>,
         call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let run = self.turn(way, call);
+        let run = self.turn(way, call)?;
         let ran = if way.in_lane && !self.cell.holds_lane() {
             unless_stopped(way.operation, self.wait_for_the_log()).await??;
             let deadline = deadline_after(self.busy_timeout);
@@ -118,13 +119,17 @@ impl Session {
         &mut self,
         way: &Way<'_>,
         call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
-    ) -> impl FnOnce(Option<Permit>) -> (Option<Turn<T>>, Option<Permit>) + Send + 'static {
+    ) -> Result<
+        impl FnOnce(Option<Permit>) -> (Option<Turn<T>>, Option<Permit>) + Send + 'static,
+        Error,
+    > {
+        let marked_call = self.marked_call()?;
         let cell = self.cell.clone();
         let speculation = self.speculation.clone();
         let database = self.database.clone();
         let only_begins = std::mem::take(&mut self.only_begins);
         let operation = way.operation.map(Operation::turn);
-        move |permit| {
+        Ok(move |permit| {
             let operations = cell.operations();
             cell.with_lane(permit, |inner| {
                 let may_begin = operations.enter(operation);
@@ -136,7 +141,9 @@ impl Session {
                 let holds_lane = inner.lane.is_some();
                 let before = speculation.as_ref().filter(|_| holds_lane).map(|it| it.newest());
                 let state = inner.wal_state();
+                let marked = holds_lane.then(|| Marked::new(&database, marked_call));
                 let result = if may_begin { call(inner) } else { Err(Error::Interrupted) };
+                drop(marked);
                 let speculation = match speculation {
                     Some(speculation) => Some(speculation),
                     None => database.shown(),
@@ -155,7 +162,7 @@ impl Session {
                 let result = result.map_err(|error| explain(inner, error));
                 Turn { result, seen, standing: inner.standing() }
             })
-        }
+        })
     }
 
     /// Waits until it is certain that what was seen stands. See the module above.

@@ -8,11 +8,12 @@ use bytes::{Buf, Bytes};
 use dqlite_env::{Blocking, BoxFuture, Env, File, OpenMode};
 use parking_lot::Mutex;
 
-use super::{KIND_BEGIN, KIND_END, KIND_FINISH, KIND_PAGES};
+use super::{KIND_BEGIN, KIND_END, KIND_FINISH, KIND_OUTCOMES, KIND_PAGES};
 use crate::consensus::SnapshotWriter;
 use crate::folder;
 use crate::meta::{Meta, MetaFile};
 use crate::name::DatabaseName;
+use crate::outcomes::record::{RecordFile, Voucher};
 
 const META_BYTES: usize = 64;
 
@@ -38,6 +39,8 @@ struct OpenFile {
     stem: String,
     file: Arc<dyn File>,
     meta: Meta,
+    /// What the record of outcomes came to; nothing before it came.
+    voucher: Voucher,
     length: u64,
 }
 
@@ -89,6 +92,7 @@ impl Folder {
         }
         match (chunk.get_u8(), self.open.take()) {
             (KIND_BEGIN, None) => self.begin(chunk),
+            (KIND_OUTCOMES, Some(open)) => self.outcomes(open, &chunk),
             (KIND_PAGES, Some(open)) => self.pages(open, chunk),
             (KIND_END, Some(open)) => self.end(open, chunk),
             (KIND_FINISH, None) => {
@@ -112,7 +116,18 @@ impl Folder {
             .ok_or_else(|| invalid("database has no valid name"))?;
         let stem = name.file_stem();
         let file = self.env.files.open(&self.dir.join(format!("{stem}.db")), OpenMode::New)?;
-        self.open = Some(OpenFile { stem, file, meta, length: 0 });
+        self.open = Some(OpenFile { stem, file, meta, voucher: Voucher::default(), length: 0 });
+        Ok(())
+    }
+
+    fn outcomes(&mut self, mut open: OpenFile, chunk: &[u8]) -> io::Result<()> {
+        if open.length > 0 || !open.voucher.is_empty() {
+            return Err(invalid("outcomes are out of place"));
+        }
+        let last_calls = open.meta.voucher.check(chunk)?;
+        let record_file = RecordFile::new(self.env.files.clone(), &self.dir, &open.stem);
+        open.voucher = record_file.write(&last_calls, Voucher::default())?;
+        self.open = Some(open);
         Ok(())
     }
 
@@ -130,11 +145,14 @@ impl Folder {
         if chunk.len() != 16 || chunk.get_u64_le() != open.length {
             return Err(invalid("database ends at another length than was sent"));
         }
+        if open.voucher.is_empty() != open.meta.voucher.is_empty() {
+            return Err(invalid("database comes without its outcomes"));
+        }
         open.file.sync_all()?;
         let consistent_at = chunk.get_u64_le().max(open.meta.consistent_at);
         let path = self.dir.join(format!("{}.meta", open.stem));
         let meta_file = self.env.files.open(&path, OpenMode::New)?;
-        MetaFile::create(meta_file, Meta { consistent_at, ..open.meta })?;
+        MetaFile::create(meta_file, Meta { consistent_at, voucher: open.voucher, ..open.meta })?;
         Ok(())
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dqlite_engine::{
-    Consensus, Engine, Error, Executed, Machine, OnRefused, Options, Payload, Position, Refused,
-    RowSink, Rows, Session, Source, ValueRef,
+    Consensus, Engine, Error, Executed, Machine, OnRefused, Options, Outcome, Payload, Position,
+    Refused, RowSink, Rows, Session, Source, ValueRef,
 };
 use dqlite_env::{BoxFuture, Env};
 use parking_lot::Mutex;
@@ -23,12 +23,18 @@ pub struct Tape {
 struct State {
     entries: Vec<(Position, Option<Payload>)>,
     refusing: bool,
+    deposed: bool,
 }
 
 impl Tape {
     /// Refuses all proposals from now on, or takes them again.
     pub fn refuse(&self, refusing: bool) {
         self.state.lock().refusing = refusing;
+    }
+
+    /// Confirms nobody's lead any more.
+    pub fn depose(&self) {
+        self.state.lock().deposed = true;
     }
 
     /// Takes the entry `index` away, as if it had not been proposed: its place stays empty.
@@ -88,7 +94,8 @@ impl Consensus for Tape {
     }
 
     fn confirm_leadership(&self, _: u64) -> BoxFuture<'_, Result<(), Refused>> {
-        Box::pin(async { Ok(()) })
+        let deposed = self.state.lock().deposed;
+        Box::pin(async move { if deposed { Err(Refused::NotLeader) } else { Ok(()) } })
     }
 
     fn wait_durable(&self, _: u64) -> BoxFuture<'_, Result<(), Refused>> {
@@ -149,8 +156,18 @@ impl Replica {
 
     /// Runs `sql` in `session` and applies what it proposes while it waits.
     pub async fn run(&mut self, session: &mut Session, sql: &str) -> Result<Executed, Error> {
+        self.drive(session.execute_script(sql.to_owned(), ())).await
+    }
+
+    /// Asks what became of a call.
+    pub async fn outcome(&mut self, client: u128, mark: u64, since: u64) -> Result<Outcome, Error> {
+        let engine = self.engine.clone();
+        self.drive(engine.outcome("app", client, mark, since)).await
+    }
+
+    /// Does `work` and applies what is proposed while it waits.
+    pub async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
         let tape = self.tape.clone();
-        let work = session.execute_script(sql.to_owned(), ());
         let mut work = std::pin::pin!(work);
         loop {
             let proposed = tape.proposed.notified();
