@@ -96,9 +96,9 @@ pub struct Fetched<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackupProgress {
     /// Pages that are still to be copied.
-    pub remaining_pages: u32,
+    pub remaining_pages: u64,
     /// Pages of the whole.
-    pub total_pages: u32,
+    pub total_pages: u64,
 }
 
 /// What of a session's state every answer tells, as it was after its last call.

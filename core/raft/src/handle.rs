@@ -152,6 +152,10 @@ impl Consensus for Handle {
         Box::pin(self.confirm(term))
     }
 
+    fn leads_for_certain(&self, term: u64) -> bool {
+        matches!(self.holds_lease(term), Ok(true))
+    }
+
     fn wait_durable(&self, index: u64) -> BoxFuture<'_, Result<(), Refused>> {
         Box::pin(async move { self.log.wait_durable(index).await.map_err(|_| Refused::Stopped) })
     }

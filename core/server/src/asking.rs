@@ -12,6 +12,8 @@ use tokio::time::timeout;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Becoming a voter takes as long as catching up with the log.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// A leader that has not confirmed its lead by then has none.
+const BARRIER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A stream to another node, one question at a time.
 #[derive(Debug)]
@@ -48,6 +50,17 @@ impl Asking {
             }
         };
         timeout(ANSWER_TIMEOUT, answer).await?
+    }
+
+    /// Asks a leader for an index at or above everything that was acknowledged before.
+    pub async fn barrier(&mut self) -> io::Result<u64> {
+        match timeout(BARRIER_TIMEOUT, self.ask(&Request::Barrier)).await?? {
+            Response::Index { index } => Ok(index),
+            Response::Failure { code, message } => {
+                Err(io::Error::other(format!("{message} (code {code})")))
+            }
+            other => Err(io::Error::other(format!("an answer out of place: {other:?}"))),
+        }
     }
 
     /// Asks for something that is done or fails.

@@ -12,7 +12,9 @@
 #![forbid(unsafe_code)]
 
 mod asking;
+mod call_session;
 mod error;
+mod freshness;
 mod gateway;
 mod identity;
 mod joining;
@@ -21,6 +23,7 @@ mod network;
 mod node;
 mod options;
 
+pub use call_session::{BackupProgress, CallError, CallSession, Canceller, Watch};
 pub use error::Error;
 pub use node::Node;
 #[doc(hidden)]
@@ -28,5 +31,6 @@ pub use options::Faults;
 pub use options::NodeOptions;
 
 pub use dqlite_engine::Options as EngineOptions;
+pub use dqlite_env::Blocking;
 pub use dqlite_log::{Backend, Options as LogOptions};
 pub use dqlite_raft::{Leader, Member, Role, Status};

@@ -7,11 +7,14 @@ use std::sync::atomic::AtomicU64;
 use dqlite_engine::Engine;
 use dqlite_env::{Env, Network};
 use dqlite_raft::Status;
+use dqlite_wire::call::OpenSession;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::call_session::{CallError, CallSession};
 use crate::error::Error;
+use crate::freshness::Freshness;
 use crate::identity::Identity;
 use crate::joining;
 use crate::listener;
@@ -34,6 +37,7 @@ pub(crate) struct Shared {
     pub engine: Engine,
     pub raft: dqlite_raft::Node,
     pub weight: AtomicU64,
+    pub freshness: Freshness,
     pub stopping: watch::Sender<bool>,
     /// True once the node has a place in a cluster.
     pub joined: watch::Sender<bool>,
@@ -83,6 +87,7 @@ impl Node {
             engine,
             raft,
             weight: AtomicU64::new(0),
+            freshness: Freshness::default(),
             stopping: watch::Sender::new(false),
             joined: watch::Sender::new(false),
             listening_on: listener.address(),
@@ -135,6 +140,37 @@ impl Node {
             followed = follows => Ok(followed?),
             () = self.shared.engine.wait_leading() => Ok(()),
         }
+    }
+
+    /// Opens a session of a driver with a database, which is created if need be.
+    ///
+    /// # Errors
+    /// [`dqlite_wire::codes::NOT_LEADER`] where the session wants a leader and this node is none.
+    pub async fn open_session(&self, open: &OpenSession) -> Result<CallSession, CallError> {
+        CallSession::open(self.shared.clone(), open).await
+    }
+
+    /// True while this node leads and has applied all that was committed before.
+    pub fn is_leading(&self) -> bool {
+        self.shared.engine.is_leading()
+    }
+
+    /// All entries of the log up to this index are applied here.
+    pub fn applied_index(&self) -> u64 {
+        self.shared.engine.applied_index()
+    }
+
+    /// Resolves once all entries of the log up to `index` are applied here.
+    pub async fn wait_applied(&self, index: u64) {
+        self.shared.engine.wait_applied(index).await;
+    }
+
+    /// An index at or after everything that any node acknowledged before the call.
+    ///
+    /// # Errors
+    /// [`dqlite_wire::codes::NOT_LEADER`] when it is not certain that this node leads.
+    pub async fn barrier(&self) -> Result<u64, CallError> {
+        Ok(self.shared.engine.barrier().await?)
     }
 
     /// A network that reaches this node through memory and all others as usual: for clients in

@@ -12,6 +12,7 @@
 //! BACKUP: the whole database, piece by piece
 //! ```
 
+mod batch;
 mod decode;
 mod encode;
 mod parameters;
@@ -25,6 +26,7 @@ use bytes::Bytes;
 use crate::Text;
 use crate::value::Value;
 
+pub use batch::{BatchedRows, RowBatchEncoder};
 pub(crate) use decode::decode_cursor;
 
 /// Opens a session for this connection: SESSION.

@@ -94,6 +94,12 @@ pub enum DecodeError {
     /// A result without columns holds something that is not the end marker.
     #[error("rows in a result without columns")]
     RowsWithoutColumns,
+    /// A batch of rows goes on behind its last row.
+    #[error("{bytes} bytes behind the last row")]
+    BytesBehindRows {
+        /// How many.
+        bytes: usize,
+    },
 }
 
 /// A request that cannot be executed as it came.

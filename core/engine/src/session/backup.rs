@@ -70,11 +70,14 @@ impl Session {
                 seat.with(step).unwrap_or(Err(Error::SessionEnded))
             };
             let copied = operation.unless_stopped(env.blocking.run(step)).await??;
-            let (remaining_pages, total_pages) = (copied.remaining_pages, copied.total_pages);
-            if !progress(BackupProgress { remaining_pages, total_pages }) {
+            let at = BackupProgress {
+                remaining_pages: copied.remaining_pages.into(),
+                total_pages: copied.total_pages.into(),
+            };
+            if !progress(at) {
                 return Err(Error::Interrupted);
             }
-            if remaining_pages == 0 {
+            if at.remaining_pages == 0 {
                 break;
             }
         }
