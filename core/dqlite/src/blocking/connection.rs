@@ -36,14 +36,11 @@ impl Connection {
 
     /// The asynchronous twin. It is the same connection.
     pub fn asynchronous(&self) -> crate::Connection {
-        crate::Connection { blocking: dqlite_server::Blocking::Pool, ..self.inner.clone() }
+        self.inner.pooled()
     }
 
     /// Waits for `work`.
-    pub(super) fn wait<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let shared = &self.inner.shared;
         shared.check_process()?;
         let ask = || {
