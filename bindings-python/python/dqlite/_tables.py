@@ -205,7 +205,7 @@ OPTIONS: Final[dict[str, OptionEntry]] = {
     "autocommit": OptionEntry("bool", False, (), None, None, False, ("connect",), True),
     "consistency": OptionEntry("choice", "linearizable", ("linearizable", "leader", "session", "stale"), None, None, False, ("connect",), True),
     "max_staleness": OptionEntry("duration", None, (), 0, None, False, ("connect",), True),
-    "timeout": OptionEntry("duration", 10000, (), 1, None, False, ("connect", "cluster"), True),
+    "timeout": OptionEntry("duration", None, (), 1, None, False, ("connect", "cluster"), True),
     "busy_timeout": OptionEntry("duration", 5000, (), 0, None, False, ("connect",), True),
     "retry": OptionEntry("bool", True, (), None, None, False, ("connect",), True),
     "tls_ca": OptionEntry("path", None, (), None, None, False, ("connect", "node", "cluster"), True),

@@ -25,13 +25,9 @@ pub fn tables(spec: &Spec) -> String {
 
 /// The sets of words, as types for whoever checks them and as tuples.
 fn words(spec: &Spec, out: &mut String) {
-    let foreign = |name: &str| {
-        let mut takers =
-            spec.options.all.iter().filter(|it| it.choices.as_deref() == Some(name)).peekable();
-        takers.peek().is_some() && takers.all(|option| !option.is_in(LANGUAGE))
-    };
+    let absent = |languages: &[String]| languages.iter().any(|language| language == LANGUAGE);
     *out += "# fmt: off\n";
-    for set in spec.interface.enumerations.iter().filter(|set| !foreign(&set.name)) {
+    for set in spec.interface.enumerations.iter().filter(|set| !absent(&set.absent_in)) {
         let words = list(set.values.iter().map(|word| quoted(&word.name)));
         line(out, format_args!("{} = Literal[{words}]", set.name));
     }

@@ -41,7 +41,7 @@ pub static OPTIONS: &[OptionEntry] = &[
     },
     OptionEntry {
         name: "timeout",
-        kind: Kind::Duration { default_ms: Some(10000), min_ms: 1, max_ms: u64::MAX },
+        kind: Kind::Duration { default_ms: None, min_ms: 1, max_ms: u64::MAX },
         required: false,
         scopes: &[Scope::Connect, Scope::Cluster],
         in_url: true,
@@ -189,7 +189,7 @@ pub static OPTIONS: &[OptionEntry] = &[
         required: false,
         scopes: &[Scope::Node],
         in_url: false,
-        doc: "The shortest time without a leader after which a voter stands for election; the longest is twice that. The same on all nodes, and longer than `heartbeat`.",
+        doc: "The shortest time without a leader after which a voter stands for election; the longest is twice that. The same on all nodes, and at least twice `heartbeat`.",
     },
     OptionEntry {
         name: "heartbeat",

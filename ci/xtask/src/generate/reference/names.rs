@@ -13,7 +13,11 @@ pub fn section(spec: &Spec, out: &mut String) {
         .map(|language| (language.as_str(), &spec.interface.naming[language]))
         .collect();
     for (_, naming) in &languages {
-        *out += &format!("- {}: {}\n", naming.title, naming.note);
+        *out += &format!("- {}: {}", naming.title, naming.note);
+        for (name, own) in &naming.types {
+            *out += &format!(" {} is {}.", code(name), code(own));
+        }
+        *out += "\n";
     }
     *out += "\n";
     let mut head = vec![String::new()];
@@ -53,6 +57,7 @@ pub fn additions(spec: &Spec, out: &mut String) {
         let names: Vec<String> = addition.names.iter().map(|name| code(name)).collect();
         let title = spec.interface.naming[&addition.language].title.clone();
         let of = match addition.of.as_str() {
+            "module" if addition.modules.is_empty() => code("dqlite"),
             "module" => addition.modules.iter().map(|it| code(it)).collect::<Vec<_>>().join(", "),
             of => of.to_owned(),
         };

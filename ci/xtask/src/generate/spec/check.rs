@@ -118,6 +118,9 @@ impl Spec {
         for function in &interface.functions {
             self.check_function(function)?;
         }
+        for set in &interface.enumerations {
+            self.check_languages(&set.absent_in).with_context(|| set.name.clone())?;
+        }
         for found in &interface.types {
             let name = &found.name;
             sentence(&found.doc).with_context(|| name.clone())?;
@@ -299,10 +302,10 @@ mod tests {
     #[test]
     fn a_default_out_of_bounds_is_found() {
         let bounds = broken(|spec| {
-            let option = spec.options.all.iter_mut().find(|it| it.name == "timeout").unwrap();
+            let option = spec.options.all.iter_mut().find(|it| it.name == "heartbeat").unwrap();
             option.default = Some(Default::Integer(0));
         });
-        assert!(bounds.contains("option timeout"), "{bounds}");
+        assert!(bounds.contains("option heartbeat"), "{bounds}");
         let choice = broken(|spec| {
             let option = spec.options.all.iter_mut().find(|it| it.name == "consistency").unwrap();
             option.default = Some(Default::Text("perhaps".to_owned()));

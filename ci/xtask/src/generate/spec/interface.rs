@@ -28,6 +28,9 @@ pub struct Naming {
     pub methods: Case,
     /// Names with a spelling of their own.
     pub words: BTreeMap<String, String>,
+    /// Types with a name of their own.
+    #[serde(default)]
+    pub types: BTreeMap<String, String>,
     pub note: String,
 }
 
@@ -50,6 +53,8 @@ pub enum Case {
 pub struct Enumeration {
     pub name: String,
     pub doc: String,
+    #[serde(default)]
+    pub absent_in: Vec<String>,
     pub values: Vec<Word>,
 }
 
