@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use dqlite_client::{Client, Cluster};
-use dqlite_env::Env;
 
 use crate::output;
 use crate::processes::{ProcessCluster, interrupted};
 use crate::progress::{Progress, Unit};
+use crate::tls::TlsArguments;
 use load::{Load, Work};
 
 /// Measure writes and reads of a cluster.
@@ -19,6 +19,8 @@ pub struct Arguments {
     /// Addresses of a running cluster [default: three nodes are started for the run]
     #[arg(long, short, value_delimiter = ',', value_name = "ADDRESS,…")]
     servers: Vec<String>,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// The name of a database that the run may write to; its tables stay
     #[arg(long, short, default_value = "dqlite_bench")]
     database: String,
@@ -41,6 +43,9 @@ const SETUP: [&str; 2] = [
 /// # Errors
 /// The cluster cannot be had, or a statement failed.
 pub async fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.servers.is_empty() && arguments.tls.is_given() {
+        bail!("the nodes that bench starts itself speak no TLS; name --servers that do");
+    }
     // Held to the end: the nodes go with it.
     let processes = match arguments.servers.as_slice() {
         [] => Some(ProcessCluster::start(NODES).await?),
@@ -66,7 +71,8 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
 }
 
 async fn measure(arguments: &Arguments, servers: &[String]) -> Result<comfy_table::Table> {
-    let client = Client::new(Env::real(), servers.iter().cloned(), &arguments.database);
+    let env = arguments.tls.client_env()?;
+    let client = Client::new(env.clone(), servers.iter().cloned(), &arguments.database);
     for statement in SETUP {
         client.execute(statement, ()).await.context("cannot make the bench's table")?;
     }
@@ -86,7 +92,7 @@ async fn measure(arguments: &Arguments, servers: &[String]) -> Result<comfy_tabl
     let steps = 2 * arguments.clients.len() as u64;
     let mut progress = Progress::begin("", steps * arguments.seconds, Unit::Seconds);
     for (number, &clients) in (0..).zip(&arguments.clients) {
-        let connect = || Client::new(Env::real(), servers.iter().cloned(), &arguments.database);
+        let connect = || Client::new(env.clone(), servers.iter().cloned(), &arguments.database);
         progress.describe(format!("{clients} clients write"));
         let before = Counters::read(&cluster).await?;
         let writes = load::run(Work::Write, clients, duration, connect).await?;

@@ -63,7 +63,7 @@ impl From<RoleName> for Role {
 /// # Errors
 /// The leader refused, or there is none.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let client = arguments.servers.client("");
+    let client = arguments.servers.client("")?;
     let cluster = client.cluster();
     match arguments.action {
         Action::List => println!("{}", members(&cluster).await?),

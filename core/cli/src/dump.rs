@@ -33,7 +33,7 @@ pub struct Arguments {
 /// # Errors
 /// The node has no such database, or the file cannot be written.
 pub async fn run(arguments: &Arguments) -> Result<()> {
-    let client = arguments.servers.client(&arguments.database);
+    let client = arguments.servers.client(&arguments.database)?;
     let cluster = client.cluster();
     let node = arguments.node.as_deref();
     let bytes =

@@ -32,7 +32,7 @@ pub struct Arguments {
 /// The file is not a sound database, the target holds something, or the cluster refuses.
 pub async fn run(arguments: Arguments) -> Result<()> {
     let begun = Instant::now();
-    let client = arguments.servers.client(&arguments.database);
+    let client = arguments.servers.client(&arguments.database)?;
     if !arguments.replace {
         let held = object_count(&client).await?;
         ensure!(

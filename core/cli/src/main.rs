@@ -30,6 +30,7 @@ mod progress;
 mod servers;
 mod shell;
 mod status;
+mod tls;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

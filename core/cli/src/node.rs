@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use dqlite_env::Env;
 use dqlite_log::Backend;
 use dqlite_server::{Node, NodeOptions};
 use tokio::signal::unix::{SignalKind, signal};
+
+use crate::tls::TlsArguments;
 
 /// Run a node.
 #[derive(Debug, clap::Args)]
@@ -56,6 +57,8 @@ pub struct Arguments {
     /// twice that; the same on all nodes
     #[arg(long, value_name = "MS")]
     election: Option<u64>,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// Stop as soon as standard input ends: for a parent that may die without a word
     #[arg(long, hide = true)]
     pub until_stdin_ends: bool,
@@ -119,7 +122,7 @@ pub async fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     tokio::pin!(stopped);
-    let start = Node::start(Env::real(), arguments.options());
+    let start = Node::start(arguments.tls.node_env()?, arguments.options());
     let node = tokio::select! {
         node = start => node.context("the node cannot start")?,
         _ = &mut stopped => return Ok(()),

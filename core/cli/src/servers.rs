@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use dqlite_client::{Client, ClientOptions};
-use dqlite_env::Env;
+
+use crate::tls::TlsArguments;
 
 /// The option that every command with a running cluster has.
 #[derive(Clone, Debug, clap::Args)]
@@ -14,15 +16,21 @@ pub struct Servers {
     /// How long one call may take, with the search for the leader
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     timeout: u64,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 impl Servers {
     /// A client of the database `name`.
-    pub fn client(&self, name: &str) -> Client {
+    ///
+    /// # Errors
+    /// A certificate cannot be used.
+    pub fn client(&self, name: &str) -> Result<Client> {
         let options = ClientOptions {
             timeout: Duration::from_secs(self.timeout),
             ..ClientOptions::default()
         };
-        Client::with_options(Env::real(), self.servers.iter().cloned(), name, options)
+        let env = self.tls.client_env()?;
+        Ok(Client::with_options(env, self.servers.iter().cloned(), name, options))
     }
 }

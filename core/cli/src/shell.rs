@@ -49,7 +49,7 @@ pub struct Arguments {
 /// The first error of a script; at a terminal only what ends the shell.
 pub async fn run(arguments: Arguments) -> Result<()> {
     let style = Style { mode: arguments.mode, headers: !arguments.no_headers };
-    let client = arguments.servers.client(&arguments.database);
+    let client = arguments.servers.client(&arguments.database)?;
     let mut session = Session::new(client, arguments.database, style);
     if let Some(text) = arguments.command {
         return run_script(&mut session, text.lines()).await.map(|_| ());

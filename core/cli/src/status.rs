@@ -20,7 +20,7 @@ pub struct Arguments {
 /// # Errors
 /// No node knows the members.
 pub async fn run(arguments: &Arguments) -> Result<()> {
-    let client = arguments.servers.client("");
+    let client = arguments.servers.client("")?;
     println!("{}", table(&client.cluster()).await?);
     Ok(())
 }

@@ -28,6 +28,9 @@ const KNOWN_LEADER_TIMEOUT: Duration = Duration::from_millis(500);
 /// How many addresses of members are remembered.
 const MEMBERS_MAX: usize = 64;
 
+/// What is said of a node that did not answer.
+const SILENT: &str = "did not answer in time";
+
 /// What a node answered that does not lead, by address.
 type Answers = Vec<(String, String)>;
 
@@ -81,11 +84,12 @@ impl LeaderSearch {
     /// [`ErrorKind::Unavailable`], with what each address answered last.
     pub async fn find(&self, deadline: Instant) -> Result<LeaderLink, Error> {
         let mut backoff = Backoff::default();
+        let mut answers = Answers::new();
         loop {
-            let answers = match self.round(deadline).await {
+            match self.round(deadline).await {
                 Ok(found) => return Ok(found),
-                Err(answers) => answers,
-            };
+                Err(newer) => answers = newest(answers, newer),
+            }
             if !backoff.pause(&self.env.entropy, deadline).await {
                 return Err(unavailable(&answers));
             }
@@ -162,7 +166,7 @@ impl LeaderSearch {
             }
             Ok((leader, ..)) if leader.address.is_empty() => Err("knows of no leader".to_owned()),
             Ok((leader, ..)) => Ok(Probe::Names(leader.address.to_string())),
-            Err(Fault::TimedOut { .. }) => Err("did not answer in time".to_owned()),
+            Err(Fault::TimedOut { .. }) => Err(SILENT.to_owned()),
             Err(Fault::Refused { message, .. }) => Err(format!("refused: {message}")),
             Err(Fault::Unsent(reason) | Fault::Lost(reason) | Fault::Garbled(reason)) => {
                 Err(format!("failed: {reason}"))
@@ -208,10 +212,39 @@ enum Probe {
     Names(String),
 }
 
+/// The last answer of each address. The deadline cuts the last round short: that a node was silent
+/// then says less than what it said before.
+fn newest(before: Answers, mut answers: Answers) -> Answers {
+    for (address, answer) in &mut answers {
+        if answer == SILENT
+            && let Some((_, earlier)) = before.iter().find(|(other, _)| other == address)
+        {
+            answer.clone_from(earlier);
+        }
+    }
+    answers
+}
+
 fn unavailable(answers: &Answers) -> Error {
     let answers: Vec<_> =
         answers.iter().map(|(address, answer)| format!("{address} {answer}")).collect();
     let answers =
         if answers.is_empty() { "no address was given".to_owned() } else { answers.join("; ") };
     Error::new(ErrorKind::Unavailable, format!("no leader was found in time: {answers}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_says_less_than_an_answer() {
+        let answers = |all: &[(&str, &str)]| -> Answers {
+            all.iter().map(|(address, answer)| ((*address).into(), (*answer).into())).collect()
+        };
+        let before = answers(&[("a", "refused: no"), ("b", "knows of no leader")]);
+        let after = answers(&[("a", SILENT), ("b", "failed: gone"), ("c", SILENT)]);
+        let both = answers(&[("a", "refused: no"), ("b", "failed: gone"), ("c", SILENT)]);
+        assert_eq!(newest(before, after), both);
+    }
 }

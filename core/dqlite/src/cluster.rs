@@ -46,8 +46,8 @@ impl Cluster {
             return Err(Error::new("target", reason));
         }
         let url = Url::parse(url)?;
-        let options = url.options.merged(options);
-        let env = Env { network: tls::client_network(&options)?, ..Env::real() };
+        let options = url.options.merged(options)?;
+        let env = tls::client_env(&options)?;
         let client = client(env.clone(), url.addresses.clone(), options.timeout);
         let connect = move |database: &str| {
             let named = ConnectOptions { database: Some(database.to_owned()), ..options.clone() };

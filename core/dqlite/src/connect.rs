@@ -34,12 +34,10 @@ const READY_TIMEOUT: Duration = Duration::from_secs(600);
 pub async fn connect(target: &str, options: ConnectOptions) -> Result<Connection, Error> {
     if is_url(target) {
         let url = Url::parse(target)?;
-        let options = url.options.merged(options);
-        let network = tls::client_network(&options)?;
-        let env = Env { network, ..Env::real() };
-        return Ok(client(env, url.addresses, options));
+        let options = url.options.merged(options)?;
+        return Ok(client(tls::client_env(&options)?, url.addresses, options));
     }
-    if options.tls_ca.is_some() || options.tls_cert.is_some() || options.tls_key.is_some() {
+    if tls::is_wanted(&options) {
         let reason = "a node that is opened by its path has no network: tls options need a URL";
         return Err(Error::new("option.value", reason));
     }

@@ -31,8 +31,7 @@ impl Node {
     /// each other or the folder.
     pub async fn start(settings: NodeSettings) -> Result<Self, Error> {
         let options = node_options(&settings)?;
-        let network = tls::node_network(&settings)?;
-        let env = Env { network, ..Env::real() };
+        let env = tls::node_env(&settings)?;
         let starting =
             runtime::handle()?.spawn(async move { dqlite_server::Node::start(env, options).await });
         let started = starting.await.map_err(|it| Error::new("internal", it.to_string()))?;

@@ -127,22 +127,33 @@ impl ConnectOptions {
         Ok(())
     }
 
-    /// What `other` sets goes before what is set here.
-    pub(crate) fn merged(self, other: Self) -> Self {
-        Self {
-            database: other.database.or(self.database),
-            autocommit: other.autocommit.or(self.autocommit),
-            consistency: other.consistency.or(self.consistency),
-            max_staleness: other.max_staleness.or(self.max_staleness),
-            timeout: other.timeout.or(self.timeout),
-            busy_timeout: other.busy_timeout.or(self.busy_timeout),
-            retry: other.retry.or(self.retry),
-            convert: other.convert.or(self.convert),
-            tls_ca: other.tls_ca.or(self.tls_ca),
-            tls_cert: other.tls_cert.or(self.tls_cert),
-            tls_key: other.tls_key.or(self.tls_key),
-        }
+    /// These, of a URL, and `given` in code.
+    ///
+    /// # Errors
+    /// `InterfaceError`: an option is in both.
+    pub(crate) fn merged(self, given: Self) -> Result<Self, Error> {
+        Ok(Self {
+            database: either("database", self.database, given.database)?,
+            autocommit: either("autocommit", self.autocommit, given.autocommit)?,
+            consistency: either("consistency", self.consistency, given.consistency)?,
+            max_staleness: either("max_staleness", self.max_staleness, given.max_staleness)?,
+            timeout: either("timeout", self.timeout, given.timeout)?,
+            busy_timeout: either("busy_timeout", self.busy_timeout, given.busy_timeout)?,
+            retry: either("retry", self.retry, given.retry)?,
+            convert: either("convert", self.convert, given.convert)?,
+            tls_ca: either("tls_ca", self.tls_ca, given.tls_ca)?,
+            tls_cert: either("tls_cert", self.tls_cert, given.tls_cert)?,
+            tls_key: either("tls_key", self.tls_key, given.tls_key)?,
+        })
     }
+}
+
+fn either<T>(name: &str, in_url: Option<T>, given: Option<T>) -> Result<Option<T>, Error> {
+    if in_url.is_some() && given.is_some() {
+        let reason = format!("option {name} is both in the URL and given by name");
+        return Err(Error::new("option.repeated", reason));
+    }
+    Ok(in_url.or(given))
 }
 
 impl NodeSettings {

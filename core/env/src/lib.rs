@@ -8,6 +8,7 @@
 //! ```text
 //!  Env ── files    FileSystem, File      real: std + OFD locks     simulated: lost and torn writes
 //!      ── network  Network, Stream       real: TCP, unix sockets   simulated: delay, partition
+//!                                        none: NoNetwork
 //!      ── blocking run(call)             real: a thread pool       simulated: inline
 //!      ── entropy  next()                real: the OS              simulated: one seed
 //! ```
@@ -17,6 +18,7 @@ mod blocking;
 mod entropy;
 mod files;
 mod network;
+mod no_network;
 
 use std::sync::Arc;
 
@@ -24,13 +26,14 @@ pub use blocking::Blocking;
 pub use entropy::Entropy;
 pub use files::{File, FileSystem, OpenMode, RealFiles};
 pub use network::{BoxFuture, Listener, Network, RealNetwork, Stream};
+pub use no_network::NoNetwork;
 
 /// Everything a node takes from outside itself. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Env {
     /// Where durable state lives.
     pub files: Arc<dyn FileSystem>,
-    /// How nodes and clients reach each other.
+    /// How nodes and clients reach each other; [`NoNetwork`] where they do not.
     pub network: Arc<dyn Network>,
     /// Where calls run that may block their thread.
     pub blocking: Blocking,

@@ -27,6 +27,7 @@ impl Asking {
     pub async fn connect(network: &dyn Network, address: &str) -> io::Result<Self> {
         let mut stream = timeout(CONNECT_TIMEOUT, network.connect(address)).await??;
         stream.write_all(&Protocol::Current.hello()).await?;
+        stream.flush().await?;
         Ok(Self { stream, buffer: BytesMut::new() })
     }
 
@@ -36,6 +37,7 @@ impl Asking {
         let mut out = BytesMut::new();
         request.encode(&mut out).map_err(|error| invalid(error.to_string()))?;
         self.stream.write_all(&out).await?;
+        self.stream.flush().await?;
         let answer = async {
             loop {
                 let frame = read_frame(&mut self.buffer, limits::BODY_BYTES_MAX)
