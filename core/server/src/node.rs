@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use dqlite_engine::Engine;
 use dqlite_env::{Env, Network};
 use dqlite_raft::Status;
-use dqlite_wire::call::OpenSession;
+use dqlite_wire::call::{AskOutcome, OpenSession, Outcome};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -181,6 +181,19 @@ impl Node {
     /// [`dqlite_wire::codes::NOT_LEADER`] when it is not certain that this node leads.
     pub async fn barrier(&self) -> Result<u64, CallError> {
         Ok(self.shared.engine.barrier().await?)
+    }
+
+    /// What became of a client's commit. Sessions of the client that have not ended do so.
+    ///
+    /// # Errors
+    /// [`dqlite_wire::codes::NOT_LEADER`] when it is not certain that this node leads.
+    pub async fn outcome(&self, ask: &AskOutcome) -> Result<Outcome, CallError> {
+        let engine = &self.shared.engine;
+        Ok(match engine.outcome(&ask.database, ask.client, ask.mark, ask.since).await? {
+            dqlite_engine::Outcome::NotApplied => Outcome::NotApplied,
+            dqlite_engine::Outcome::Applied(index) => Outcome::Applied(index),
+            dqlite_engine::Outcome::Forgotten => Outcome::Forgotten,
+        })
     }
 
     /// A network that reaches this node through memory and all others as usual: for clients in
