@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::call_session::{CallError, CallSession};
 use crate::error::Error;
 use crate::freshness::Freshness;
+use crate::gateway::scratch;
 use crate::identity::Identity;
 use crate::joining;
 use crate::listener;
@@ -46,6 +47,11 @@ pub(crate) struct Shared {
 }
 
 impl Node {
+    /// The node that these are the parts of.
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// Starts the node whose files are in the data directory, or a new one if there are none.
     ///
     /// Everything that was committed and is known to be is applied again before this returns.
@@ -68,6 +74,10 @@ impl Node {
         let machine = Arc::new(engine.clone());
         let raft = dqlite_raft::Node::open(env.clone(), &data_dir, raft_options, machine).await?;
         engine.attach(raft.handle());
+        {
+            let (env, dir) = (env.clone(), data_dir.clone());
+            blocking.run(move || scratch::clear(&env, &dir)).await?;
+        }
         let bind = options.bind.as_deref().unwrap_or(&options.address);
         let listener = match env.network.listen(bind).await {
             Ok(listener) => listener,
@@ -173,14 +183,13 @@ impl Node {
         Ok(self.shared.engine.barrier().await?)
     }
 
-    /// What became of a commit. Leader only; whatever the client's sessions were doing with marks up
-    /// to that one ends.
+    /// What became of a client's commit. Sessions of the client that have not ended do so.
     ///
     /// # Errors
-    /// Not leader, or it could not be settled in time.
+    /// [`dqlite_wire::codes::NOT_LEADER`] when it is not certain that this node leads.
     pub async fn outcome(&self, ask: &AskOutcome) -> Result<Outcome, CallError> {
-        let asked = self.shared.engine.outcome(&ask.database, ask.client, ask.mark, ask.since);
-        Ok(match asked.await? {
+        let engine = &self.shared.engine;
+        Ok(match engine.outcome(&ask.database, ask.client, ask.mark, ask.since).await? {
             dqlite_engine::Outcome::NotApplied => Outcome::NotApplied,
             dqlite_engine::Outcome::Applied(index) => Outcome::Applied(index),
             dqlite_engine::Outcome::Forgotten => Outcome::Forgotten,
