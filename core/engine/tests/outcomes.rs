@@ -150,6 +150,35 @@ async fn the_answer_waits_for_what_is_on_its_way() {
     assert_eq!(written.await.unwrap().unwrap().changes, 1);
 }
 
+/// The moment in which a transaction is called committed and is not noted yet must not exist.
+/// The asker looks as often as it can, from another thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_called_committed_is_noted() {
+    let Setup { dirs: _dirs, tape, mut leader, .. } = setup().await;
+    for mark in 1..300 {
+        let session = session_of(&leader, ME).await;
+        let (written, held) = leave_in_the_log(&tape, session, mark).await;
+        let (engine, runtime) = (leader.engine.clone(), tokio::runtime::Handle::current());
+        let (looks_in, looks) = tokio::sync::oneshot::channel();
+        let asked = std::thread::spawn(move || {
+            let mut looks_in = Some(looks_in);
+            let _runtime = runtime.enter();
+            let mut asked = std::pin::pin!(engine.outcome("app", ME, mark, 0));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            loop {
+                if let std::task::Poll::Ready(outcome) = asked.as_mut().poll(&mut context) {
+                    return outcome;
+                }
+                looks_in.take().map(|looks| looks.send(()));
+            }
+        });
+        looks.await.unwrap();
+        leader.apply_all().await;
+        assert_eq!(asked.join().unwrap().unwrap(), Outcome::Applied(held));
+        written.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_answer_waits_for_a_retired_session_of_the_same_term() {
     let Setup { dirs: _dirs, tape, mut leader, .. } = setup().await;
@@ -330,7 +359,9 @@ async fn a_node_that_starts_from_a_snapshot_knows() {
     let mut reader = leader.engine.read_snapshot().await.unwrap();
     let mut writer = follower.engine.write_snapshot().await.unwrap();
     let mut others = session_of(&leader, OTHER).await;
-    let mut mark = 8;
+    // What is sent is as of the file, which lacks this.
+    write(&mut leader, &mut others, 8).await;
+    let mut mark = 9;
     while let Some(chunk) = reader.next().await.unwrap() {
         writer.write(chunk).await.unwrap();
         // The record changes under the reader's hands, and goes to the other slot and back.
