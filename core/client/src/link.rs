@@ -25,6 +25,9 @@ use crate::fault::Fault;
 /// How long an answer may take once the node was asked to stop because the time is over.
 const GRACE: Duration = Duration::from_millis(300);
 
+/// Buffers that grew beyond this for one message are let go after it.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
 /// How much is read at once at least, in bytes.
 const READ_BYTES: usize = 16 << 10;
 
@@ -208,6 +211,7 @@ impl Link {
             self.stream.flush().await
         };
         match timeout_at(deadline, written).await {
+            Ok(Ok(())) if self.output.capacity() > KEPT_BYTES_MAX => self.output = BytesMut::new(),
             Ok(Ok(())) => self.output.clear(),
             Ok(Err(error)) => return Err(Fault::Unsent(error.to_string())),
             Err(_) => return Err(Fault::TimedOut { sent: false }),
@@ -239,6 +243,9 @@ impl Link {
             let frame = read_frame(&mut self.input, body_bytes_max)
                 .map_err(|error| Fault::Garbled(error.to_string()))?;
             if let Some(frame) = frame {
+                if frame.body.len() > KEPT_BYTES_MAX && self.input.is_empty() {
+                    self.input = BytesMut::new(); // It would keep the frame's memory.
+                }
                 return Ok(frame);
             }
             self.input.reserve(READ_BYTES);

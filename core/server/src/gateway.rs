@@ -9,8 +9,12 @@
 
 mod administration;
 mod attend;
+mod backup;
+mod calls;
 mod frames;
 mod import;
+mod positions;
+pub(crate) mod scratch;
 mod statements;
 mod values;
 
@@ -23,8 +27,10 @@ use dqlite_env::Stream;
 use dqlite_wire::{Frame, Protocol, Request, RequestError, Response, codes, encode_failure};
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
-use crate::node::Shared;
-use frames::FrameReader;
+use crate::call_session::CallSession;
+use crate::node::{Node, Shared};
+use backup::Backup;
+use frames::{FrameReader, KEPT_BYTES_MAX};
 use import::Import;
 
 /// What a client is told of how long it may stay silent. Nothing depends on it.
@@ -39,8 +45,11 @@ pub(crate) struct Gateway {
     writer: WriteHalf<Box<dyn Stream>>,
     /// Answers that are not written yet.
     out: BytesMut,
+    /// dqlite's kind of session. There is this, or the next, or none.
     session: Option<Session>,
+    call_session: Option<CallSession>,
     import: Option<Import>,
+    backup: Option<Backup>,
 }
 
 impl Gateway {
@@ -54,7 +63,17 @@ impl Gateway {
         let (reader, writer) = tokio::io::split(stream);
         let reader = FrameReader::new(reader, buffer, node.options.frame_bytes_max);
         let out = BytesMut::new();
-        let mut gateway = Self { node, protocol, reader, writer, out, session: None, import: None };
+        let mut gateway = Self {
+            node,
+            protocol,
+            reader,
+            writer,
+            out,
+            session: None,
+            call_session: None,
+            import: None,
+            backup: None,
+        };
         while let Some(frame) = gateway.reader.next().await? {
             gateway.answer(frame).await?;
             gateway.flush().await?;
@@ -106,15 +125,19 @@ impl Gateway {
             Request::Status => self.status(),
             Request::Metrics => self.metrics(),
             Request::Import(chunk) => self.take_import(chunk).await,
-            Request::Session(_)
-            | Request::Run(_)
-            | Request::Fetch(_)
-            | Request::Close { .. }
-            | Request::Outcome(_)
-            | Request::Wait(_)
-            | Request::Barrier
-            | Request::Backup(_) => self.fail(codes::PARSE, "unrecognized request type"),
+            Request::Session(open) => self.open_call_session(&open).await,
+            Request::Run(run) => self.run(run).await,
+            Request::Fetch(fetch) => self.fetch(fetch).await,
+            Request::Close { cursor } => self.close_cursor(cursor).await,
+            Request::Outcome(ask) => self.outcome(&ask).await,
+            Request::Wait(wait) => self.wait(wait).await,
+            Request::Barrier => self.barrier().await,
+            Request::Backup(ask) => self.send_backup(ask).await,
         }
+    }
+
+    fn node(&self) -> Node {
+        Node::of(self.node.clone())
     }
 
     /// Answers a request that cannot be executed as it came, or closes the stream.
@@ -144,6 +167,9 @@ impl Gateway {
         if !self.out.is_empty() {
             self.writer.write_all(&self.out).await?;
             self.out.clear();
+            if self.out.capacity() > KEPT_BYTES_MAX {
+                self.out = BytesMut::new();
+            }
         }
         self.writer.flush().await
     }

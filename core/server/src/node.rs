@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use dqlite_engine::Engine;
 use dqlite_env::{Env, Network};
 use dqlite_raft::Status;
-use dqlite_wire::call::OpenSession;
+use dqlite_wire::call::{AskOutcome, OpenSession, Outcome};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::call_session::{CallError, CallSession};
 use crate::error::Error;
 use crate::freshness::Freshness;
+use crate::gateway::scratch;
 use crate::identity::Identity;
 use crate::joining;
 use crate::listener;
@@ -46,6 +47,11 @@ pub(crate) struct Shared {
 }
 
 impl Node {
+    /// The node that these are the parts of.
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// Starts the node whose files are in the data directory, or a new one if there are none.
     ///
     /// Everything that was committed and is known to be is applied again before this returns.
@@ -68,6 +74,10 @@ impl Node {
         let machine = Arc::new(engine.clone());
         let raft = dqlite_raft::Node::open(env.clone(), &data_dir, raft_options, machine).await?;
         engine.attach(raft.handle());
+        {
+            let (env, dir) = (env.clone(), data_dir.clone());
+            blocking.run(move || scratch::clear(&env, &dir)).await?;
+        }
         let bind = options.bind.as_deref().unwrap_or(&options.address);
         let listener = match env.network.listen(bind).await {
             Ok(listener) => listener,
@@ -171,6 +181,19 @@ impl Node {
     /// [`dqlite_wire::codes::NOT_LEADER`] when it is not certain that this node leads.
     pub async fn barrier(&self) -> Result<u64, CallError> {
         Ok(self.shared.engine.barrier().await?)
+    }
+
+    /// What became of a client's commit. Sessions of the client that have not ended do so.
+    ///
+    /// # Errors
+    /// [`dqlite_wire::codes::NOT_LEADER`] when it is not certain that this node leads.
+    pub async fn outcome(&self, ask: &AskOutcome) -> Result<Outcome, CallError> {
+        let engine = &self.shared.engine;
+        Ok(match engine.outcome(&ask.database, ask.client, ask.mark, ask.since).await? {
+            dqlite_engine::Outcome::NotApplied => Outcome::NotApplied,
+            dqlite_engine::Outcome::Applied(index) => Outcome::Applied(index),
+            dqlite_engine::Outcome::Forgotten => Outcome::Forgotten,
+        })
     }
 
     /// A network that reaches this node through memory and all others as usual: for clients in

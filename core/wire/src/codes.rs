@@ -71,6 +71,8 @@ pub mod messages {
     pub const CHECKPOINT_IN_PROGRESS: &str = "checkpoint in progress";
     /// With [`super::BUSY`]: a second OPEN.
     pub const ALREADY_OPEN: &str = "a database for this connection is already open";
+    /// With [`super::NOT_FOUND`]: a call before SESSION.
+    pub const NO_SESSION: &str = "no session opened";
     /// With [`super::NOT_FOUND`]: before OPEN, or after leadership was lost.
     pub const NO_DATABASE: &str = "no database opened";
     /// With [`super::NOT_FOUND`].

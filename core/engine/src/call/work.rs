@@ -203,10 +203,11 @@ pub(super) fn bind<P: CallParameters>(
     bind_exactly(statement, compiled, parameters, set)
 }
 
-/// Runs a bound statement and throws its rows away.
+/// Runs a bound statement, throws its rows away, and makes it ready for other values.
 pub(super) fn run_to_the_end(inner: &mut Inner, compiled: &Compiled) -> Result<(), Error> {
     let statement = connection(inner)?.statement(compiled.id).ok_or(Error::NoStatement)?;
     while statement.step()? == Step::Row {}
+    statement.reset();
     Ok(())
 }
 

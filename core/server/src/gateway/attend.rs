@@ -5,8 +5,8 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use dqlite_engine::Interrupter;
 use dqlite_wire::RequestType;
+use tokio::sync::Notify;
 
 use super::frames::FrameReader;
 
@@ -20,13 +20,13 @@ pub(super) struct Attended<T> {
     pub interrupted: bool,
 }
 
-/// Waits for `work`, which `interrupter` can stop, while looking one frame ahead.
+/// Waits for `work`, which `interrupt` can stop, while looking one frame ahead.
 ///
 /// # Errors
 /// The client went away, or sent what is no frame: `work` is dropped.
 pub(super) async fn attend<T>(
     reader: &mut FrameReader,
-    interrupter: &Interrupter,
+    interrupt: impl Fn(),
     work: impl Future<Output = T>,
 ) -> io::Result<Attended<T>> {
     let mut work = pin!(work);
@@ -46,7 +46,26 @@ pub(super) async fn attend<T>(
             () = tokio::time::sleep(INTERRUPT_EVERY), if interrupted => {}
         }
         if interrupted {
-            interrupter.interrupt();
+            interrupt();
         }
     }
+}
+
+/// Waits for `work`, which is dropped when the client asks to stop, and gives nothing then.
+///
+/// # Errors
+/// Those of [`attend`].
+pub(super) async fn attend_or_stop<T>(
+    reader: &mut FrameReader,
+    work: impl Future<Output = T>,
+) -> io::Result<Attended<Option<T>>> {
+    let stop = Notify::new();
+    let work = async {
+        tokio::select! {
+            biased;
+            value = work => Some(value),
+            () = stop.notified() => None,
+        }
+    };
+    attend(reader, || stop.notify_one(), work).await
 }

@@ -9,6 +9,9 @@ use tokio::io::{AsyncReadExt, ReadHalf};
 
 const READ_BYTES: usize = 16 << 10;
 
+/// Buffers that grew beyond this for one message are let go after it.
+pub(crate) const KEPT_BYTES_MAX: usize = 1 << 20;
+
 /// A client that has sent more than this behind the next frame is made to wait, and its going away
 /// is noticed later.
 const BEHIND_BYTES_MAX: usize = 1 << 20;
@@ -69,8 +72,11 @@ impl FrameReader {
         loop {
             let frame = read_frame(&mut self.buffer, self.body_bytes_max)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            if frame.is_some() {
-                return Ok(frame);
+            if let Some(frame) = frame {
+                if frame.body.len() > KEPT_BYTES_MAX && self.buffer.is_empty() {
+                    self.buffer = BytesMut::new(); // It would keep the frame's memory.
+                }
+                return Ok(Some(frame));
             }
             self.buffer.reserve(READ_BYTES);
             if self.stream.read_buf(&mut self.buffer).await? == 0 {

@@ -1,7 +1,6 @@
 //! IMPORT: a whole SQLite file, in chunks, becomes a database.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use dqlite_engine::Error;
@@ -9,29 +8,21 @@ use dqlite_env::{Env, File, OpenMode};
 use dqlite_wire::{ImportChunk, Response, codes};
 
 use super::Gateway;
+use super::scratch::Scratch;
 
 /// A file that is being received.
 #[derive(Debug)]
 pub(super) struct Import {
-    env: Env,
-    path: PathBuf,
+    scratch: Scratch,
     file: Arc<dyn File>,
     database: String,
     received_bytes: u64,
 }
 
 impl Import {
-    fn begin(env: Env, path: PathBuf, database: String) -> io::Result<Self> {
-        let file = env.files.open(&path, OpenMode::New)?;
-        Ok(Self { env, path, file, database, received_bytes: 0 })
-    }
-}
-
-impl Drop for Import {
-    fn drop(&mut self) {
-        if let Err(error) = self.env.files.remove(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "an import's file stays behind");
-        }
+    fn begin(env: &Env, scratch: Scratch, database: String) -> io::Result<Self> {
+        let file = env.files.open(scratch.path(), OpenMode::New)?;
+        Ok(Self { scratch, file, database, received_bytes: 0 })
     }
 }
 
@@ -42,9 +33,8 @@ impl Gateway {
             return self.fail_with(&Error::NotLeader);
         }
         if chunk.offset_bytes == 0 {
-            let path =
-                self.node.data_dir.join(format!("import-{:016x}", self.node.env.entropy.next()));
-            match Import::begin(self.node.env.clone(), path, chunk.database.to_string()) {
+            let scratch = Scratch::import(&self.node.env, &self.node.data_dir);
+            match Import::begin(&self.node.env, scratch, chunk.database.to_string()) {
                 Ok(import) => self.import = Some(import),
                 Err(error) => return self.fail(codes::IO, &error.to_string()),
             }
@@ -69,7 +59,7 @@ impl Gateway {
             self.import = Some(import);
             return self.respond(&Response::Empty);
         }
-        match self.node.engine.import(&import.database, import.path.clone()).await {
+        match self.node.engine.import(&import.database, import.scratch.path().to_owned()).await {
             Ok(()) => self.respond(&Response::Empty),
             Err(error) => self.fail_with(&error),
         }

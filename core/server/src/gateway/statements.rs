@@ -19,6 +19,9 @@ impl Gateway {
         if self.session.is_some() {
             return self.fail(codes::BUSY, codes::messages::ALREADY_OPEN);
         }
+        if self.call_session.is_some() {
+            return self.fail(codes::ERROR, codes::messages::ALREADY_OPEN);
+        }
         match self.node.engine.open_session(name).await {
             Ok(session) => {
                 self.session = Some(session);
@@ -41,7 +44,7 @@ impl Gateway {
             TailPolicy::Report => Tail::Report,
         };
         let work = session.prepare(sql, policy);
-        let attended = attend(&mut self.reader, &interrupter, work).await?;
+        let attended = attend(&mut self.reader, || interrupter.interrupt(), work).await?;
         self.session = Some(session);
         match &attended.value {
             Ok(prepared) => self.respond(&Response::Statement {
@@ -76,7 +79,7 @@ impl Gateway {
         let interrupter = session.interrupter();
         let source = Source::Prepared(StatementId(statement));
         let work = session.execute(source, RequestParams(params));
-        let attended = attend(&mut self.reader, &interrupter, work).await?;
+        let attended = attend(&mut self.reader, || interrupter.interrupt(), work).await?;
         self.session = Some(session);
         self.executed(attended)
     }
@@ -90,7 +93,7 @@ impl Gateway {
         let Some(mut session) = self.session_for(database)? else { return Ok(()) };
         let interrupter = session.interrupter();
         let work = session.execute_script(sql, RequestParams(params));
-        let attended = attend(&mut self.reader, &interrupter, work).await?;
+        let attended = attend(&mut self.reader, || interrupter.interrupt(), work).await?;
         self.session = Some(session);
         self.executed(attended)
     }
@@ -131,7 +134,7 @@ impl Gateway {
         let interrupter = session.interrupter();
         let frames = RowFrames(std::mem::take(&mut self.out));
         let work = session.query(source, RequestParams(params), frames);
-        let mut attended = attend(&mut self.reader, &interrupter, work).await?;
+        let mut attended = attend(&mut self.reader, || interrupter.interrupt(), work).await?;
         loop {
             if attended.interrupted {
                 if let Ok(batch) = attended.value
@@ -160,7 +163,7 @@ impl Gateway {
             self.flush().await?;
             let frames = RowFrames(std::mem::take(&mut self.out));
             let work = session.fetch(cursor, frames);
-            attended = attend(&mut self.reader, &interrupter, work).await?;
+            attended = attend(&mut self.reader, || interrupter.interrupt(), work).await?;
         }
     }
 
@@ -180,14 +183,14 @@ impl Gateway {
     }
 
     /// A session that lost its connection with the lead cannot go on; the client may open another.
-    fn forget_ended_session(&mut self) {
+    pub(super) fn forget_ended_session(&mut self) {
         if self.session.as_ref().is_some_and(Session::is_over) {
             self.session = None;
         }
     }
 
-    /// Answers the INTERRUPT that came while a request without rows ran.
-    fn acknowledge(&mut self, interrupted: bool) -> io::Result<()> {
+    /// Answers the INTERRUPT that came while a request ran, where its own answer was given before.
+    pub(super) fn acknowledge(&mut self, interrupted: bool) -> io::Result<()> {
         if interrupted { self.respond(&Response::Empty) } else { Ok(()) }
     }
 }

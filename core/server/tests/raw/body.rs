@@ -162,15 +162,17 @@ impl<'a> Reader<'a> {
         String::from_utf8(text.to_vec()).expect("UTF-8")
     }
 
+    pub fn blob(&mut self) -> &'a [u8] {
+        let length = self.u64() as usize;
+        &self.take(length.next_multiple_of(8))[..length]
+    }
+
     pub fn value(&mut self, code: u8) -> V {
         match code {
             1 => V::Integer(self.u64() as i64),
             2 => V::Float(f64::from_bits(self.u64())),
             3 => V::Text(self.text()),
-            4 => {
-                let length = self.u64() as usize;
-                V::Blob(self.take(length.next_multiple_of(8))[..length].to_vec())
-            }
+            4 => V::Blob(self.blob().to_vec()),
             5 => {
                 self.u64();
                 V::Null

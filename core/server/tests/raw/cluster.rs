@@ -16,7 +16,7 @@ pub const ADDRESS: &str = "127.0.0.1:9131";
 #[derive(Debug)]
 pub struct Server {
     pub node: Node,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Server {
@@ -50,7 +50,7 @@ impl Server {
         options.bind = bind.map(str::to_owned);
         set(&mut options);
         let node = Node::start(Env::real(), options).await.unwrap();
-        Self { node, _dir: dir }
+        Self { node, dir }
     }
 
     /// A connection on which nothing was said.
@@ -70,6 +70,19 @@ impl Server {
         let mut wire = self.connect().await;
         wire.open("test").await;
         wire
+    }
+
+    /// A connection with a session for calls on the database `test`.
+    pub async fn calls(&self) -> Wire {
+        let mut wire = self.connect().await;
+        let answer = wire.ask(ask::SESSION, super::calls::session(0)).await;
+        assert_eq!((answer.kind, answer.body.len()), (say::SESSION, 16), "{answer:02x?}");
+        wire
+    }
+
+    /// The folder with the node's files.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     /// Waits until this node says that `id` leads; of itself it says so once it can serve.

@@ -9,6 +9,7 @@
 )]
 
 pub mod body;
+pub mod calls;
 pub mod cluster;
 pub mod rows;
 
@@ -53,6 +54,14 @@ pub mod ask {
     pub const STATUS: u8 = 128;
     pub const IMPORT: u8 = 129;
     pub const METRICS: u8 = 130;
+    pub const SESSION: u8 = 131;
+    pub const RUN: u8 = 132;
+    pub const FETCH: u8 = 133;
+    pub const CLOSE: u8 = 134;
+    pub const OUTCOME: u8 = 135;
+    pub const WAIT: u8 = 136;
+    pub const BARRIER: u8 = 137;
+    pub const BACKUP: u8 = 138;
 }
 
 /// Answers by number.
@@ -70,6 +79,12 @@ pub mod say {
     pub const METADATA: u8 = 10;
     pub const STATUS: u8 = 128;
     pub const METRICS: u8 = 130;
+    pub const SESSION: u8 = 131;
+    pub const RAN: u8 = 132;
+    pub const BATCH: u8 = 133;
+    pub const OUTCOME: u8 = 135;
+    pub const INDEX: u8 = 136;
+    pub const PIECE: u8 = 138;
 }
 
 /// A message that came.
