@@ -1,7 +1,6 @@
 //! A node of a cluster in this process.
 
 use std::path::Path;
-use std::time::Duration;
 
 use dqlite_env::Env;
 use dqlite_server::{Backend, NodeOptions};
@@ -65,7 +64,7 @@ impl Node {
     /// Nobody could take over in time.
     pub async fn handover(&self) -> Result<(), Error> {
         let inner = self.inner.clone();
-        on_runtime(async move { inner.stop().await }).await
+        on_runtime(async move { inner.handover().await }).await?.map_err(error)
     }
 
     /// Ends all sessions and closes the files. The lead goes to another voter if one can take it.
@@ -120,6 +119,7 @@ fn node_options(settings: &NodeSettings) -> Result<NodeOptions, Error> {
     options.voters = settings.voters.unwrap_or(options.voters);
     options.standbys = settings.standbys.unwrap_or(options.standbys);
     options.failure_domain = settings.failure_domain.unwrap_or(options.failure_domain);
+    options.weight = settings.weight.unwrap_or(options.weight);
     options.snapshot_entries = settings.snapshot_threshold.unwrap_or(options.snapshot_entries);
     options.heartbeat = settings.heartbeat.unwrap_or(options.heartbeat);
     if let Some(timeout) = settings.election_timeout {
@@ -137,29 +137,16 @@ fn node_options(settings: &NodeSettings) -> Result<NodeOptions, Error> {
             return Err(Error::new("option.value", reason));
         }
     };
-    check(&options)?;
     Ok(options)
-}
-
-fn check(options: &NodeOptions) -> Result<(), Error> {
-    const HEARTBEAT_MIN: Duration = Duration::from_millis(1);
-    if options.heartbeat < HEARTBEAT_MIN || options.heartbeat * 2 > options.election_min {
-        let reason = format!(
-            "heartbeat ({:?}) must be at least 1 ms and at most half of election_timeout ({:?})",
-            options.heartbeat, options.election_min
-        );
-        return Err(Error::new("option.value", reason));
-    }
-    Ok(())
 }
 
 /// The errors of nodes.
 pub(crate) fn error(error: dqlite_server::Error) -> Error {
-    let text = error.to_string();
     let id = match &error {
         dqlite_server::Error::Options(_) => "option.value",
-        _ if text.contains("in use") => "node.data_directory_in_use",
+        dqlite_server::Error::Locked { .. } => "node.data_directory_in_use",
+        dqlite_server::Error::NobodyToTakeOver => "cluster.unavailable",
         _ => "node.start",
     };
-    Error::new(id, text)
+    Error::new(id, error.to_string())
 }
