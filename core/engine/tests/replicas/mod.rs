@@ -1,6 +1,8 @@
 //! Engines under a log that a test holds in its hands.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod calls;
+
 use std::path::Path;
 use std::sync::Arc;
 
