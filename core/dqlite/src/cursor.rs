@@ -132,7 +132,10 @@ impl Cursor {
     pub async fn next_batch(&mut self) -> Result<Option<RowBatch>, Error> {
         self.check_open()?;
         let Some(result) = &mut self.result else {
-            return Err(Error::new("cursor.no_result", "no statement that gives rows was executed"));
+            return Err(Error::new(
+                "cursor.no_result",
+                "no statement that gives rows was executed",
+            ));
         };
         if let Some(ready) = result.ready.take() {
             return Ok(Some(ready));

@@ -71,9 +71,8 @@ async fn start(path: &Path) -> Result<Node, Error> {
 
 /// The folder's one name, so that two spellings of it mean one node.
 fn canonical(path: &Path) -> Result<PathBuf, Error> {
-    let refused = |error: std::io::Error| {
-        Error::new("node.start", format!("{}: {error}", path.display()))
-    };
+    let refused =
+        |error: std::io::Error| Error::new("node.start", format!("{}: {error}", path.display()));
     let files = Env::real().files;
     files.create_dir_all(path).map_err(refused)?;
     path.canonicalize().map_err(refused)

@@ -125,7 +125,9 @@ mod tests {
         let operation = Operation::new();
         let waiting = operation.clone();
         let waiter =
-            tokio::spawn(async move { waiting.unless_cancelled(std::future::pending::<()>()).await });
+            tokio::spawn(
+                async move { waiting.unless_cancelled(std::future::pending::<()>()).await },
+            );
         tokio::task::yield_now().await;
         operation.cancel();
         assert!(waiter.await.unwrap().is_err());

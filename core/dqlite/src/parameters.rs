@@ -71,10 +71,9 @@ pub(crate) fn unfit(sets: &[ParameterSet]) -> Option<String> {
     let is_nan = |value: &Value| matches!(value, Value::Float(number) if number.is_nan());
     let reason = "NaN cannot be stored: SQLite would make it NULL";
     sets.iter().find_map(|set| match set {
-        ParameterSet::Positional(values) => values
-            .iter()
-            .position(is_nan)
-            .map(|index| format!("parameter {}: {reason}", index + 1)),
+        ParameterSet::Positional(values) => {
+            values.iter().position(is_nan).map(|index| format!("parameter {}: {reason}", index + 1))
+        }
         ParameterSet::Named(values) => values
             .iter()
             .find(|(_, value)| is_nan(value))

@@ -63,9 +63,10 @@ impl Row {
             if row.len() != columns.len() {
                 return Err(garbled("a row has another number of columns".to_owned()));
             }
-            let values = row.into_iter().zip(&kinds).map(|(value, kind)| {
-                Ok(kind.convert(owned(&batch.0, value)?))
-            });
+            let values = row
+                .into_iter()
+                .zip(&kinds)
+                .map(|(value, kind)| Ok(kind.convert(owned(&batch.0, value)?)));
             let values = values.collect::<Result<_, Error>>()?;
             decoded.push(Self { columns: columns.clone(), values });
         }
@@ -121,9 +122,11 @@ impl Kind {
 }
 
 fn kinds(columns: &[Column], convert: Convert) -> Vec<Kind> {
-    let kind = |column: &Column| match column.declared_type.as_deref().filter(|_| {
-        convert == Convert::Decltype
-    }) {
+    let kind = |column: &Column| match column
+        .declared_type
+        .as_deref()
+        .filter(|_| convert == Convert::Decltype)
+    {
         Some(name) if name.eq_ignore_ascii_case("BOOLEAN") => Kind::Boolean,
         Some(name)
             if ["DATE", "DATETIME", "TIMESTAMP"].iter().any(|it| name.eq_ignore_ascii_case(it)) =>
@@ -142,7 +145,8 @@ fn owned(batch: &Bytes, value: ValueRef<'_>) -> Result<Value, Error> {
         ValueRef::Float(number) => Value::Float(number),
         ValueRef::Text(text) => {
             let text = Text::try_from(batch.slice_ref(text)).map_err(|_| {
-                let reason = "a text in the database is not UTF-8; read it as a BLOB: CAST(x AS BLOB)";
+                let reason =
+                    "a text in the database is not UTF-8; read it as a BLOB: CAST(x AS BLOB)";
                 Error::new("value.text", reason)
             })?;
             Value::Text(text)

@@ -99,9 +99,8 @@ impl Session {
                 .await
                 .map_err(refused),
             Self::Remote(session) => {
-                let told = |at: BackupProgress| {
-                    progress(Progress::of(at.remaining_pages, at.total_pages))
-                };
+                let told =
+                    |at: BackupProgress| progress(Progress::of(at.remaining_pages, at.total_pages));
                 session.backup(env, path, told, manner.deadline()).await
             }
         }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use dqlite_client::{CallSession as RemoteSession, Fault, LeaderSearch};
 use dqlite_env::Env;
-use dqlite_wire::codes;
 use dqlite_wire::call::{AskOutcome, OpenSession, Opened, Outcome, Place};
+use dqlite_wire::codes;
 use tokio::time::{Instant, timeout_at};
 
 use crate::embedded::Lease;

@@ -56,7 +56,10 @@ impl Url {
             let name = decode(name)?;
             let twice = seen.contains(&name) || (name == "database" && !path.is_empty());
             if twice {
-                return Err(Error::new("option.repeated", format!("{url:?}: it sets {name} twice")));
+                return Err(Error::new(
+                    "option.repeated",
+                    format!("{url:?}: it sets {name} twice"),
+                ));
             }
             options.set(&name, &decode(value)?)?;
             seen.push(name);

@@ -40,10 +40,7 @@ impl Connection {
     }
 
     /// Waits for `work`.
-    pub(super) fn wait<T>(
-        &self,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let shared = &self.inner.shared;
         shared.check_process()?;
         let ask = || {

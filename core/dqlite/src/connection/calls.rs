@@ -119,11 +119,7 @@ impl Connection {
         Ok(Answer::default())
     }
 
-    async fn call_leader(
-        &self,
-        work: &mut Work,
-        attempt: &Attempt<'_>,
-    ) -> Result<Answer, Error> {
+    async fn call_leader(&self, work: &mut Work, attempt: &Attempt<'_>) -> Result<Answer, Error> {
         work.mark += 1;
         let before = self.in_transaction();
         loop {
@@ -141,11 +137,7 @@ impl Connection {
     }
 
     /// Sees to it that there is a session with the leader, which has the open transaction.
-    async fn sit_with_leader(
-        &self,
-        work: &mut Work,
-        attempt: &Attempt<'_>,
-    ) -> Result<(), Error> {
+    async fn sit_with_leader(&self, work: &mut Work, attempt: &Attempt<'_>) -> Result<(), Error> {
         if let Some(seat) = &mut work.leader
             && seat.session.is_fit()
         {
@@ -175,7 +167,12 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) fn run_for(&self, attempt: &Attempt<'_>, consistency: Consistency, mark: u64) -> Run {
+    pub(super) fn run_for(
+        &self,
+        attempt: &Attempt<'_>,
+        consistency: Consistency,
+        mark: u64,
+    ) -> Run {
         Run {
             sql: attempt.call.sql.clone(),
             kind: attempt.call.kind,
@@ -261,11 +258,7 @@ pub(super) async fn set_up(
 }
 
 /// Runs on a session, so that a cancel reaches it there.
-pub(super) async fn run_on(
-    seat: &mut Seat,
-    run: Run,
-    attempt: &Attempt<'_>,
-) -> Result<Ran, Fault> {
+pub(super) async fn run_on(seat: &mut Seat, run: Run, attempt: &Attempt<'_>) -> Result<Ran, Fault> {
     let canceller = seat.canceller.clone();
     until_cancelled(seat.session.run(run, attempt.manner), attempt.operation, || {
         canceller.cancel();

@@ -61,11 +61,7 @@ impl Connection {
         }
     }
 
-    async fn sit_with_reader(
-        &self,
-        work: &mut Work,
-        attempt: &Attempt<'_>,
-    ) -> Result<bool, Error> {
+    async fn sit_with_reader(&self, work: &mut Work, attempt: &Attempt<'_>) -> Result<bool, Error> {
         work.reader.take_if(|seat| !seat.session.is_fit());
         if work.reader.is_some() {
             return Ok(true);
@@ -156,7 +152,8 @@ impl Connection {
         };
         let cancel = operation.clone();
         let mut watched = |at: Progress| progress(at) && !cancel.is_cancelled();
-        let copied = seat.session.backup(&self.shared.target.env, path, &mut watched, self.manner()).await;
+        let copied =
+            seat.session.backup(&self.shared.target.env, path, &mut watched, self.manner()).await;
         copied.map_err(Error::from_fault)
     }
 

@@ -39,9 +39,7 @@ pub(super) fn error(fault: Fault) -> Error {
             Error::new(id, message)
         }
         Fault::Refused { code, message } => Error::of_code(code as i64, message),
-        Fault::Unsent(reason) => {
-            Error::new(CLOSED, format!("the request was not sent: {reason}"))
-        }
+        Fault::Unsent(reason) => Error::new(CLOSED, format!("the request was not sent: {reason}")),
         Fault::Lost(reason) => Error::new(CLOSED, format!("the connection broke: {reason}")),
         Fault::TimedOut { .. } => Error::new(TIMEOUT, "no answer in time"),
         Fault::Garbled(reason) => {
