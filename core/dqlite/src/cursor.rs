@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dqlite_wire::call::{Column, ParameterSet, RowBatch, RunKind};
 
-use crate::connection::{Answer, Call, Connection};
+use crate::connection::{Answer, Connection};
 use crate::error::Error;
 use crate::parameters::IntoParameters;
 use crate::row::Row;

@@ -36,7 +36,7 @@ impl Connection {
 
     /// The asynchronous twin. It is the same connection.
     pub fn asynchronous(&self) -> crate::Connection {
-        crate::Connection { blocking: dqlite_server::Blocking::Pool, ..self.inner.clone() }
+        self.inner.pooled()
     }
 
     /// Waits for `work`.
