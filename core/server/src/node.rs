@@ -208,6 +208,15 @@ impl Node {
         })
     }
 
+    /// The record of outcomes of a database as this node has applied it.
+    ///
+    /// # Errors
+    /// There is no such database.
+    #[doc(hidden)]
+    pub fn record_of_outcomes(&self, database: &str) -> Result<Vec<u8>, CallError> {
+        Ok(self.shared.engine.record_of_outcomes(database)?)
+    }
+
     /// A network that reaches this node through memory and all others as usual: for clients in
     /// this process.
     pub fn network(&self) -> Arc<dyn Network> {
