@@ -10,9 +10,9 @@ def same_driver(url, driver, query):
     return url if driver == url.get_driver_name() else None
 
 
-@provision.post_configure_engine.for_db("dqlite")
-def add_schema(url, engine, follower_ident):
-    """The schema of the suite's tests is a database in memory, of one connection."""
+@provision.post_configure_testing_engine.for_db("dqlite")
+def add_schema(url, engine, options, scope):
+    """The other schema of the suite's tests is a database in memory, of one connection."""
 
     @event.listens_for(engine, "connect")
     def attach(connection, record):
