@@ -1,9 +1,11 @@
 """What the suite may expect of SQLite, and so of dqlite.
 
-Everything that is not named here is as SQLAlchemy takes it to be anywhere. The same requirements hold
-for ``--db sqlite``, plain SQLite, except where it is said; so what is left out is what SQLite lacks.
+Everything that is not named here is as SQLAlchemy takes it to be anywhere. The same requirements
+hold for ``--db sqlite``, plain SQLite, except where it is said; so what is left out is what SQLite
+lacks.
 """
 
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.testing import exclusions
 from sqlalchemy.testing.requirements import SuiteRequirements
 
@@ -22,7 +24,7 @@ inline_check_constraint_reflection intersect isolation_level json_array_indexes 
 legacy_unconditional_json_extract mod_operator_as_percent_sign non_updating_cascade nullsordering
 nvarchar_types order_by_collation order_by_label_with_expression percent_schema_names
 precision_numerics_enotation_small precision_numerics_retains_significant_digits
-reflect_table_options reflects_pk_names repeated_column_foreign_keys
+reflects_pk_names repeated_column_foreign_keys
 repeated_remote_col_foreign_keys schemas server_defaults skip_autocommit_rollback
 supports_bitwise_and supports_bitwise_not supports_bitwise_or supports_bitwise_shift
 supports_bitwise_xor table_ddl_if_exists temp_table_names temporary_views tuple_in
@@ -61,6 +63,12 @@ class Requirements(SuiteRequirements):
     def regexp_match(self):
         """``sqlite://`` adds a function of Python's to SQL; SQLite has none of its own."""
         return exclusions.only_if(_has_regexp)
+
+    @property
+    def reflect_table_options(self):
+        return exclusions.only_if(
+            lambda: "get_table_options" in vars(SQLiteDialect), "SQLAlchemy 2.1 brought it"
+        )
 
     @property
     def async_dialect(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+import dqlite.aio
 from sqlalchemy import pool
 from sqlalchemy.connectors.asyncio import (
     AsyncAdapt_dbapi_connection,
@@ -103,9 +104,6 @@ class AsyncDialect(Dialect):
 
     @classmethod
     def import_dbapi(cls) -> Any:
-        import dqlite
-        import dqlite.aio
-
         return Module(dqlite.aio, dqlite)
 
     @classmethod

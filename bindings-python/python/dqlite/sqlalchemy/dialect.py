@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import exc, pool
+from sqlalchemy import exc, pool, util
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.url import URL
+
+import dqlite
 
 from .compiler import Compiler
 from .target import connect_arguments
@@ -27,8 +29,6 @@ class Dialect(SQLiteDialect_pysqlite):
 
     @classmethod
     def import_dbapi(cls) -> ModuleType:
-        import dqlite
-
         return dqlite
 
     @classmethod
@@ -46,10 +46,6 @@ class Dialect(SQLiteDialect_pysqlite):
         return tuple(int(part) for part in version.split("."))
 
     def retrieve_dbapi_version(self, dbapi: Any) -> Any:
-        from sqlalchemy import util
-
-        import dqlite
-
         return util.parse_version_string(getattr(dqlite, "__version__", None))
 
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
