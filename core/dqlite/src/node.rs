@@ -99,10 +99,9 @@ impl Node {
 /// The folder is in use, holds no node, or its node is not among `members`.
 pub async fn recover(data_dir: &Path, members: &[Member]) -> Result<(), Error> {
     let (dir, members) = (data_dir.to_owned(), members.to_vec());
-    let recovering = on_runtime(async move {
-        let _ = (dir, members);
-    });
-    recovering.await
+    let recovering =
+        on_runtime(async move { dqlite_server::recover(&Env::real(), &dir, &members).await });
+    recovering.await?.map_err(error)
 }
 
 async fn on_runtime<T: Send + 'static>(
