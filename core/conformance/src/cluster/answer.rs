@@ -153,7 +153,8 @@ mod tests {
             .execute_batch("CREATE TABLE t (a); PRAGMA user_version = 7")
             .unwrap();
         let lines = format!(
-            "exists {path}\nexists {path}x\nnonsense\nsqlite {path} PRAGMA user_version\nquit\nquit\n"
+            "exists {path}\nexists {path}x\nnonsense\n\
+             sqlite {path} PRAGMA user_version\nquit\nquit\n"
         );
         let mut answers = Vec::new();
         serve(lines.as_bytes(), &mut answers).unwrap();

@@ -35,7 +35,8 @@ impl Stream {
         let _ = write!(
             self.out,
             "# Random steps of seed {seed}: `conformance generate` made them.\n\n[[case]]\n\
-             name = \"random.seed-{seed}\"\noptions = {{ busy_timeout_ms = 0, timeout_ms = 60000 }}\n\
+             name = \"random.seed-{seed}\"\n\
+             options = {{ busy_timeout_ms = 0, timeout_ms = 60000 }}\n\
              steps = [\n  {{ do = \"connect\", on = \"b\" }},\n"
         );
     }
