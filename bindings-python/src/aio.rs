@@ -11,9 +11,9 @@
 //! it waits further results gather behind the one that woke it. The nodes of this process run
 //! elsewhere, so a busy interpreter does not slow them down.
 
+pub mod cluster;
 pub mod completions;
 pub mod connection;
 pub mod cursor;
+pub mod node;
 pub mod operation;
-mod runtime;
-mod turns;

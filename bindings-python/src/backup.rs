@@ -6,8 +6,10 @@ use pyo3::prelude::*;
 
 use crate::connection::Connection;
 use crate::options;
+use crate::records;
 
-/// Copies the database into a file; an exception of `progress` ends it.
+/// Copies the database into a file. It ends as interrupted when `progress` says `False`, and with
+/// the exception that it raises.
 ///
 /// # Errors
 /// The core's, and what `progress` raises.
@@ -23,17 +25,23 @@ pub fn run(
     let copied = connection.wait(py, |core: &blocking::Connection| {
         core.backup(&path, |at| {
             let Some(progress) = &progress else { return };
-            let told = Python::attach(|py| {
-                progress.call1(py, (at.remaining_pages, at.total_pages)).map(drop)
-            });
-            if let Err(error) = told {
-                raised.lock().get_or_insert(error);
-                core.interrupt();
+            match Python::attach(|py| goes_on(py, progress, at)) {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => {
+                    raised.lock().get_or_insert(error);
+                }
             }
+            core.interrupt();
         })
     });
     match raised.into_inner() {
         Some(error) => Err(error),
         None => copied,
     }
+}
+
+fn goes_on(py: Python<'_>, progress: &Py<PyAny>, at: dqlite::Progress) -> PyResult<bool> {
+    let said = progress.call1(py, (records::progress(py, at)?,))?;
+    Ok(!said.bind(py).is(pyo3::types::PyBool::new(py, false)))
 }

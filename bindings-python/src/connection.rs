@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dqlite::blocking;
+use dqlite::{Convert, blocking};
 use parking_lot::Mutex;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -13,9 +13,10 @@ use crate::backup;
 use crate::cursor::Cursor;
 use crate::errors::local;
 use crate::fork::Owned;
-use crate::options::{self, Opening};
+use crate::options;
+use crate::runtime;
 use crate::transaction::{self, Transaction};
-use crate::wait::{detached, watch};
+use crate::wait::{in_turn, watch};
 
 /// A connection to a database.
 #[pyclass(module = "dqlite", frozen, subclass, weakref)]
@@ -35,14 +36,15 @@ pub fn connect(
 ) -> PyResult<Connection> {
     let py = target.py();
     let target = options::target(target)?;
-    let Opening { core, convert } = options::opening(py, options)?;
-    let core = detached(py, || blocking::connect(&target, core))?;
-    Ok(Connection::new(core, convert))
+    let options = options::opening(py, &target, options)?;
+    let core = runtime::wait(py, async move { dqlite::connect(&target, options).await })?;
+    Ok(Connection::new(core.into()))
 }
 
 impl Connection {
     /// Wraps an open connection.
-    pub fn new(core: blocking::Connection, convert: bool) -> Self {
+    pub fn new(core: blocking::Connection) -> Self {
+        let convert = core.asynchronous().convert() == Convert::Decltype;
         core.set_watch(Some(watch()));
         Self {
             core: Owned::new(core),
@@ -92,7 +94,7 @@ impl Connection {
         call: impl FnOnce(&blocking::Connection) -> Result<T, dqlite::Error> + Send,
     ) -> PyResult<T> {
         let core = self.core(py)?;
-        detached(py, || call(core))
+        in_turn(py, std::ptr::from_ref(core).addr(), || call(core))
     }
 }
 

@@ -75,7 +75,7 @@ impl Cursor {
                 None => None,
             };
             let (count, id) = (cursor.row_count(), cursor.last_row_id());
-            let left = Left::new(cursor.columns(), convert, count, id, first);
+            let left = Left::new(cursor.columns().cloned(), convert, count, id, first);
             Ok(self.shown.set(left).into())
         })?;
         called.check(py)

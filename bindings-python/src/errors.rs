@@ -3,7 +3,10 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::wait::{detached, imported};
+use crate::aio::completions::Completions;
+use crate::aio::operation::{self, Operation};
+use crate::runtime;
+use crate::wait::imported;
 
 /// What stands behind an exception: the core's error, which can find out its outcome.
 #[pyclass(module = "dqlite._native", frozen)]
@@ -22,15 +25,40 @@ impl Fault {
 impl Fault {
     /// Whether the transaction whose outcome was unknown has committed.
     fn resolve(&self, py: Python<'_>) -> PyResult<bool> {
-        detached(py, || self.error.resolve_blocking())
+        let error = self.error.clone();
+        runtime::wait(py, async move { error.resolve().await })
+    }
+
+    /// The same, for an event loop.
+    fn resolve_async(&self, completions: &Bound<'_, Completions>) -> PyResult<Operation> {
+        let error = self.error.clone();
+        let call = |it| operation::droppable(it, async move { error.resolve().await });
+        operation::start(completions.py(), completions.get(), call, |py, committed| {
+            Ok(committed.into_pyobject(py)?.unbind())
+        })
     }
 }
 
 /// The exception for an error of the core.
 pub fn raise(py: Python<'_>, error: dqlite::Error) -> PyErr {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    made(py, &MAKE, "dqlite.errors", error)
+}
+
+/// The same with the classes of `dqlite.aio`, whose `resolve` is awaited.
+pub fn raise_async(py: Python<'_>, error: dqlite::Error) -> PyErr {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    made(py, &MAKE, "dqlite.aio", error)
+}
+
+fn made(
+    py: Python<'_>,
+    cell: &'static PyOnceLock<Py<PyAny>>,
+    module: &str,
+    error: dqlite::Error,
+) -> PyErr {
     let made = || -> PyResult<Bound<'_, PyAny>> {
-        static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let make = imported(py, &MAKE, "dqlite.errors", "_from_fault")?;
+        let make = imported(py, cell, module, "_from_fault")?;
         let fields = (
             class_name(error.class()),
             error.id(),

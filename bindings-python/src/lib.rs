@@ -12,12 +12,16 @@
 
 mod aio;
 mod backup;
+mod cluster;
 mod columns;
 mod connection;
 mod cursor;
 mod errors;
 mod fork;
+mod node;
 mod options;
+mod records;
+mod runtime;
 mod shown;
 mod transaction;
 mod values;
@@ -31,11 +35,17 @@ mod _native {
     #[pymodule_export]
     use super::aio::completions::Completions;
     #[pymodule_export]
-    use super::aio::connection::{AsyncConnection, connect_async};
+    use super::aio::cluster::AsyncCluster;
+    #[pymodule_export]
+    use super::aio::connection::{AsyncConnection, Tries, connect_async};
     #[pymodule_export]
     use super::aio::cursor::AsyncCursor;
     #[pymodule_export]
+    use super::aio::node::{AsyncNode, recover_async};
+    #[pymodule_export]
     use super::aio::operation::Operation;
+    #[pymodule_export]
+    use super::cluster::Cluster;
     #[pymodule_export]
     use super::connection::{Connection, connect};
     #[pymodule_export]
@@ -43,14 +53,23 @@ mod _native {
     #[pymodule_export]
     use super::errors::Fault;
     #[pymodule_export]
+    use super::node::{Node, recover};
+    #[pymodule_export]
     use super::transaction::Transaction;
 
     use super::{PyModule, PyResult, fork};
     use pyo3::Bound;
+    use pyo3::types::PyModuleMethods;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         fork::watch(module.py())?;
-        pyo3::types::PyModuleMethods::add(module, "__version__", env!("CARGO_PKG_VERSION"))
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("sqlite_version", super::sqlite_version())
     }
+}
+
+/// The version of SQLite within.
+fn sqlite_version() -> &'static str {
+    libsqlite3_sys::SQLITE_VERSION.to_str().unwrap_or_default()
 }

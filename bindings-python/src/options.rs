@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dqlite::{ConnectOptions, Level};
+use dqlite::{ConnectOptions, Convert, Level, NodeSettings};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
@@ -11,27 +11,25 @@ use pyo3::types::{PyDict, PyString};
 use crate::errors::local;
 use crate::wait::imported;
 
-/// What `connect` takes besides the target.
-#[derive(Default)]
-pub struct Opening {
-    /// What goes to the core.
-    pub core: ConnectOptions,
-    /// `convert = "decltype"`.
-    pub convert: bool,
-}
-
-/// Reads the keyword arguments of `connect`.
+/// Reads the keyword arguments of `connect`. Python's own default goes in where neither they nor
+/// the target say whether statements commit by themselves.
 ///
 /// # Errors
 /// `InterfaceError`: a name or a value that is none.
-pub fn opening(py: Python<'_>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Opening> {
-    let mut opening = Opening::default();
+pub fn opening(
+    py: Python<'_>,
+    target: &str,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<ConnectOptions> {
+    let mut core = ConnectOptions::default();
+    if !says_autocommit(target) {
+        core.autocommit = Some(false);
+    }
     for (name, object) in keywords.into_iter().flatten() {
         if object.is_none() {
             continue;
         }
         let name = name.extract::<String>()?;
-        let core = &mut opening.core;
         match name.as_str() {
             "database" => core.database = Some(text(&name, &object)?),
             "autocommit" => core.autocommit = Some(truth(&name, &object)?),
@@ -43,11 +41,18 @@ pub fn opening(py: Python<'_>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult
             "tls_ca" => core.tls_ca = Some(path(&name, &object)?),
             "tls_cert" => core.tls_cert = Some(path(&name, &object)?),
             "tls_key" => core.tls_key = Some(path(&name, &object)?),
-            "convert" => opening.convert = convert(&object)?,
+            "convert" => core.convert = Some(convert(&object)?),
             _ => return Err(unknown(py, &name)),
         }
     }
-    Ok(opening)
+    Ok(core)
+}
+
+fn says_autocommit(target: &str) -> bool {
+    let query = target.strip_prefix("dqlite://").and_then(|url| url.split_once('?'));
+    query.is_some_and(|(_, query)| {
+        query.split('&').any(|option| option.starts_with("autocommit="))
+    })
 }
 
 /// The error for a keyword that no option has.
@@ -113,11 +118,11 @@ fn level(object: &Bound<'_, PyAny>) -> PyResult<Level> {
     }
 }
 
-fn convert(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+fn convert(object: &Bound<'_, PyAny>) -> PyResult<Convert> {
     let name = object.cast::<PyString>().map(|text| text.to_string()).unwrap_or_default();
     match name.as_str() {
-        "none" => Ok(false),
-        "decltype" => Ok(true),
+        "none" => Ok(Convert::None),
+        "decltype" => Ok(Convert::Decltype),
         _ => Err(wrong(object, "convert", "none or decltype")),
     }
 }
@@ -151,4 +156,95 @@ pub fn target(object: &Bound<'_, PyAny>) -> PyResult<String> {
         let message = "the target is a URL, or a path in UTF-8";
         local(object.py(), "target", message)
     })
+}
+
+/// The options of `Node.connect`.
+///
+/// # Errors
+/// As [`opening`]; an option that the node has said already.
+pub fn through_node(
+    py: Python<'_>,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<ConnectOptions> {
+    let options = opening(py, "", keywords)?;
+    let tls = [&options.tls_ca, &options.tls_cert, &options.tls_key];
+    if tls.iter().any(|path| path.is_some()) || options.database.is_some() {
+        let message = "a connection through a node has the node's database argument and TLS options";
+        return Err(local(py, "option.unknown", message));
+    }
+    Ok(options)
+}
+
+/// The options of `Cluster`.
+///
+/// # Errors
+/// `InterfaceError`: a name or a value that is none.
+pub fn of_cluster(
+    py: Python<'_>,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<ConnectOptions> {
+    for (name, _) in keywords.into_iter().flatten() {
+        let name = name.extract::<String>()?;
+        if !["timeout", "tls_ca", "tls_cert", "tls_key"].contains(&name.as_str()) {
+            return Err(unknown(py, &name));
+        }
+    }
+    let options = opening(py, "", keywords)?;
+    Ok(ConnectOptions { autocommit: None, ..options })
+}
+
+/// The description of a node.
+///
+/// # Errors
+/// `InterfaceError`: a name or a value that is none, or no address.
+pub fn of_node(
+    data_dir: &Bound<'_, PyAny>,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<NodeSettings> {
+    let py = data_dir.py();
+    let mut settings = NodeSettings::new(path("data_dir", data_dir)?, "");
+    for (name, object) in keywords.into_iter().flatten() {
+        let name = name.extract::<String>()?;
+        if object.is_none() {
+            continue;
+        }
+        match name.as_str() {
+            "address" => settings.address = text(&name, &object)?,
+            "join" => settings.join = addresses(&name, &object)?,
+            "id" => settings.id = Some(number(&name, &object)?),
+            "bind" => settings.bind = Some(text(&name, &object)?),
+            "voters" => settings.voters = Some(number(&name, &object)?),
+            "standbys" => settings.standbys = Some(number(&name, &object)?),
+            "failure_domain" => settings.failure_domain = Some(number(&name, &object)?),
+            "weight" => settings.weight = Some(number(&name, &object)?),
+            "log_backend" => settings.log_backend = Some(text(&name, &object)?),
+            "checkpoint_frames" => settings.checkpoint_frames = Some(number(&name, &object)?),
+            "snapshot_threshold" => settings.snapshot_threshold = Some(number(&name, &object)?),
+            "election_timeout" => settings.election_timeout = Some(duration(&name, &object)?),
+            "heartbeat" => settings.heartbeat = Some(duration(&name, &object)?),
+            "tls_ca" => settings.tls_ca = Some(path(&name, &object)?),
+            "tls_cert" => settings.tls_cert = Some(path(&name, &object)?),
+            "tls_key" => settings.tls_key = Some(path(&name, &object)?),
+            _ => return Err(unknown(py, &name)),
+        }
+    }
+    if settings.address.is_empty() {
+        return Err(local(py, "option.value", "a node needs an address"));
+    }
+    Ok(settings)
+}
+
+fn number<T: for<'a, 'py> FromPyObject<'a, 'py>>(
+    name: &str,
+    object: &Bound<'_, PyAny>,
+) -> PyResult<T> {
+    object.extract::<T>().map_err(|_| wrong(object, name, "a number in its bounds"))
+}
+
+fn addresses(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    let refused = || wrong(object, name, "a list of addresses");
+    if object.is_instance_of::<PyString>() {
+        return Err(refused());
+    }
+    object.extract::<Vec<String>>().map_err(|_| refused())
 }

@@ -248,15 +248,16 @@ pub struct Left {
 impl Left {
     /// Collects it.
     pub fn new(
-        columns: Option<&[Column]>,
+        columns: Option<Arc<[Column]>>,
         convert: bool,
         row_count: i64,
         last_row_id: Option<i64>,
         first: Option<RowBatch>,
     ) -> Self {
         let conversions = columns
+            .as_ref()
             .filter(|_| convert)
             .map(|columns| columns.iter().map(conversion).collect());
-        Self { columns: columns.map(Arc::from), conversions, row_count, last_row_id, first }
+        Self { columns, conversions, row_count, last_row_id, first }
     }
 }

@@ -1,6 +1,5 @@
 //! Transactions as a `with` block, and as a function that is run again where that is safe.
 
-use parking_lot::Mutex;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
@@ -78,23 +77,44 @@ pub fn run<'py>(
     let py = connection.py();
     let core = connection.get().core(py)?;
     let (body, this) = (body.clone().unbind(), connection.clone().unbind());
-    // What the body raised last: the core sees only whether to run it again.
-    let raised = Mutex::new(None);
-    let result = detached(py, || {
-        core.transaction(mode, |_| {
-            Python::attach(|py| {
-                raised.lock().take();
-                body.call1(py, (&this,)).map_err(|error| {
-                    let fault = errors::fault_of(py, &error);
-                    *raised.lock() = Some(error);
-                    fault.unwrap_or_else(dqlite::Error::aborted)
-                })
-            })
-        })
-    });
-    match (result, raised.into_inner()) {
-        (Ok(value), _) => Ok(value.into_bound(py)),
-        (Err(_), Some(error)) => Err(error),
-        (Err(error), None) => Err(error),
+    let ran = detached(py, || {
+        Ok(core.transaction(mode, |_| {
+            Python::attach(|py| body.call1(py, (&this,)).map_err(|error| Failure::raised(py, error)))
+        }))
+    })?;
+    match ran {
+        Ok(value) => Ok(value.into_bound(py)),
+        Err(Failure::Core(error)) => Err(errors::raise(py, error)),
+        Err(Failure::Body(error, _)) => Err(error),
+    }
+}
+
+/// Why a transaction that was run as a function failed.
+enum Failure {
+    /// BEGIN, COMMIT or ROLLBACK failed.
+    Core(dqlite::Error),
+    /// The function raised; behind that may stand an error of the core.
+    Body(PyErr, Option<dqlite::Error>),
+}
+
+impl Failure {
+    fn raised(py: Python<'_>, error: PyErr) -> Self {
+        let fault = errors::fault_of(py, &error);
+        Self::Body(error, fault)
+    }
+}
+
+impl From<dqlite::Error> for Failure {
+    fn from(error: dqlite::Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl dqlite::RetryOn for Failure {
+    fn error(&self) -> Option<&dqlite::Error> {
+        match self {
+            Self::Core(error) => Some(error),
+            Self::Body(_, fault) => fault.as_ref(),
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Waiting for the core: detached from the interpreter, and ready for a signal.
 //!
-//! A blocking call runs with the interpreter released. The core asks a [`dqlite::Watch`] about every
-//! 50 ms whether to go on; ours lets Python run its signal handlers, and an exception that one of
-//! them raises (Ctrl-C: `KeyboardInterrupt`) cancels the call and comes out of it.
+//! A blocking call runs with the interpreter released. The core asks a [`Watch`] about every 50 ms
+//! whether to go on; ours lets Python run its signal handlers, and an exception that one of them
+//! raises (Ctrl-C: `KeyboardInterrupt`) cancels the call and comes out of it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use dqlite::blocking::Watch;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -15,11 +16,13 @@ use crate::errors;
 thread_local! {
     /// What a signal handler raised while this thread waited.
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+    /// The connections whose turn this thread has in those calls.
+    static TURNS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 struct Signals;
 
-impl dqlite::Watch for Signals {
+impl Watch for Signals {
     fn should_stop(&self) -> bool {
         // Nothing to ask once the interpreter is going down. Python runs handlers on its main
         // thread only; on any other this finds nothing to do.
@@ -35,7 +38,7 @@ impl dqlite::Watch for Signals {
 }
 
 /// The watch for a new connection.
-pub fn watch() -> Arc<dyn dqlite::Watch> {
+pub fn watch() -> Arc<dyn Watch> {
     Arc::new(Signals)
 }
 
@@ -49,14 +52,39 @@ pub fn detached<T: Send>(
 ) -> PyResult<T> {
     let result = py.detach(call);
     if let Some(raised) = RAISED.take() {
-        if let Err(error) = result
-            && error.class() == dqlite::ErrorClass::OutcomeUnknown
-        {
-            raised.set_cause(py, Some(errors::raise(py, error)));
-        }
-        return Err(raised);
+        return Err(told_with(py, raised, result.err()));
     }
     result.map_err(|error| errors::raise(py, error))
+}
+
+/// An exception of a signal handler, with what it left undecided.
+fn told_with(py: Python<'_>, raised: PyErr, error: Option<dqlite::Error>) -> PyErr {
+    if let Some(error) = error
+        && error.class() == dqlite::ErrorClass::OutcomeUnknown
+    {
+        raised.set_cause(py, Some(errors::raise(py, error)));
+    }
+    raised
+}
+
+/// As [`detached`], for a call that has its turn on the connection at this address. Python code
+/// that runs within such a call, a signal handler say, must not wait for another turn of it.
+///
+/// # Errors
+/// This is such code; else as [`detached`].
+pub fn in_turn<T: Send>(
+    py: Python<'_>,
+    connection: usize,
+    call: impl FnOnce() -> Result<T, dqlite::Error> + Send,
+) -> PyResult<T> {
+    if TURNS.with_borrow(|turns| turns.contains(&connection)) {
+        let message = "the connection is in the middle of the call that this code runs within";
+        return Err(errors::local(py, "misuse", message));
+    }
+    TURNS.with_borrow_mut(|turns| turns.push(connection));
+    let result = detached(py, call);
+    TURNS.with_borrow_mut(Vec::pop);
+    result
 }
 
 /// An attribute of a Python module, looked up once.

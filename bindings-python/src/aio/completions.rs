@@ -70,10 +70,14 @@ impl Queue {
     }
 
     /// Has the event loop call a function, which nobody waits for.
-    pub fn call_soon(&self, function: &Py<PyAny>, first: u64, second: u64) {
+    pub fn call_soon(
+        &self,
+        function: &Py<PyAny>,
+        argument: impl FnOnce(Python<'_>) -> PyResult<Bound<'_, PyAny>>,
+    ) {
         Python::try_attach(|py| {
             // It fails if the event loop is closed; then nobody wants to know.
-            let _ = self.call_soon.call1(py, (function, first, second));
+            let _ = argument(py).and_then(|it| Ok(self.call_soon.call1(py, (function, it))?));
         });
     }
 

@@ -1,23 +1,25 @@
 //! What `dqlite.aio.Connection` is made of.
 
+use std::sync::Arc;
+
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use tokio::sync::Mutex;
 
 use super::completions::Completions;
 use super::cursor::AsyncCursor;
-use super::operation::{Droppable, InTurn, Operation, start};
-use super::turns::Turns;
+use super::operation::{Operation, droppable, start};
 use crate::fork::Owned;
-use crate::options::{self, Opening};
+use crate::options;
+use crate::records;
 
 /// A connection for one event loop.
 #[pyclass(module = "dqlite._native", frozen)]
 pub struct AsyncConnection {
     completions: Py<Completions>,
     core: Owned<dqlite::Connection>,
-    turns: Turns,
     convert: bool,
 }
 
@@ -31,18 +33,20 @@ pub fn connect_async(
 ) -> PyResult<Operation> {
     let py = target.py();
     let target = options::target(target)?;
-    let Opening { core, convert } = options::opening(py, options)?;
-    let call = async move { dqlite::connect(&target, core).await };
+    let options = options::opening(py, &target, options)?;
     let back = completions.clone().unbind();
-    start(py, completions.get(), Droppable(call), move |py, core| {
-        Ok(Py::new(py, AsyncConnection::new(back, core, convert))?.into_any())
+    let call = |operation| droppable(operation, async move { dqlite::connect(&target, options).await });
+    start(py, completions.get(), call, move |py, core| match core {
+        Some(core) => Ok(Py::new(py, AsyncConnection::new(back, core))?.into_any()),
+        None => Ok(py.None()),
     })
 }
 
 impl AsyncConnection {
     /// Wraps an open connection.
-    pub fn new(completions: Py<Completions>, core: dqlite::Connection, convert: bool) -> Self {
-        Self { completions, core: Owned::new(core), turns: Turns::default(), convert }
+    pub fn new(completions: Py<Completions>, core: dqlite::Connection) -> Self {
+        let convert = core.convert() == dqlite::Convert::Decltype;
+        Self { completions, core: Owned::new(core), convert }
     }
 
     /// The core's connection.
@@ -72,9 +76,24 @@ impl AsyncConnection {
         T: Send + 'static,
         F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
     {
-        let connection = self.core(py)?.clone();
-        let call = call(connection.clone());
-        let call = InTurn { turns: self.turns.clone(), connection, call };
+        let core = self.core(py)?;
+        start(py, self.completions.get(), |it| call(core.with_operation(it)), finish)
+    }
+
+    /// Starts a call that takes its operation itself.
+    ///
+    /// # Errors
+    /// The process has forked since the connection was opened.
+    pub fn operation<T, F>(
+        &self,
+        py: Python<'_>,
+        call: impl FnOnce(dqlite::Operation) -> F,
+        finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Operation>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
+    {
         start(py, self.completions.get(), call, finish)
     }
 
@@ -110,7 +129,10 @@ impl AsyncConnection {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<Operation> {
-        self.start_plain(py, |core| async move { core.close().await })
+        self.start_plain(py, |core| async move {
+            core.close().await;
+            Ok(())
+        })
     }
 
     fn wait_for(&self, py: Python<'_>, index: u64) -> PyResult<Operation> {
@@ -133,7 +155,7 @@ impl AsyncConnection {
         self.start_plain(py, move |core| async move {
             core.backup(&path, |at| {
                 let Some(progress) = &progress else { return };
-                queue.call_soon(progress, at.remaining_pages, at.total_pages);
+                queue.call_soon(progress, |py| records::progress(py, at));
             })
             .await
         })
@@ -143,6 +165,11 @@ impl AsyncConnection {
         let core = self.core(py)?;
         py.detach(|| core.interrupt());
         Ok(())
+    }
+
+    /// The tries at a transaction that is run as a function.
+    fn tries(&self, py: Python<'_>) -> PyResult<Tries> {
+        Ok(Tries::new(self.completions.clone_ref(py), self.core(py)?.tries()))
     }
 
     #[getter]
@@ -182,5 +209,30 @@ impl AsyncConnection {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.completions)
+    }
+}
+
+/// The tries at one transaction.
+#[pyclass(module = "dqlite._native", frozen)]
+pub struct Tries {
+    completions: Py<Completions>,
+    core: Arc<Mutex<dqlite::Tries>>,
+}
+
+impl Tries {
+    fn new(completions: Py<Completions>, core: dqlite::Tries) -> Self {
+        Self { completions, core: Arc::new(Mutex::new(core)) }
+    }
+}
+
+#[pymethods]
+impl Tries {
+    /// Waits a little before the next try; false when there is no time for one.
+    fn pause(&self, py: Python<'_>) -> PyResult<Operation> {
+        let core = self.core.clone();
+        let call = |_| async move { Ok(core.lock().await.pause().await) };
+        start(py, self.completions.get(), call, |py, again: bool| {
+            Ok(pyo3::types::PyBool::new(py, again).to_owned().into_any().unbind())
+        })
     }
 }

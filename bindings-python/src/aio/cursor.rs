@@ -63,8 +63,9 @@ impl AsyncCursor {
         let shown = self.shown.clone();
         let connection = self.connection.get();
         let convert = connection.convert();
-        let run = async move {
+        let run = |operation| async move {
             let mut cursor = core.lock().await;
+            cursor.set_operation(operation);
             shown.clear();
             work.run(&mut cursor).await?;
             let first = match cursor.columns() {
@@ -72,9 +73,9 @@ impl AsyncCursor {
                 None => None,
             };
             let (count, id) = (cursor.row_count(), cursor.last_row_id());
-            Ok(shown.set(Left::new(cursor.columns(), convert, count, id, first)))
+            Ok(shown.set(Left::new(cursor.columns().cloned(), convert, count, id, first)))
         };
-        connection.start(py, |_| run, whole)
+        connection.operation(py, run, whole)
     }
 }
 
@@ -113,22 +114,28 @@ impl AsyncCursor {
     fn more(&self, py: Python<'_>) -> PyResult<Operation> {
         let core = self.core.get(py)?.clone();
         let shown = self.shown.clone();
-        let run = async move {
+        let run = |operation| async move {
             let mut cursor = core.lock().await;
             if !shown.wants() {
                 return Ok(Ok(()));
             }
+            cursor.set_operation(operation);
             let batch = cursor.next_batch().await?;
             Ok(shown.refill(batch))
         };
-        self.connection.get().start(py, |_| run, whole)
+        self.connection.get().operation(py, run, whole)
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<Operation> {
         let core = self.core.get(py)?.clone();
         self.shown.clear();
-        let run = async move { core.lock().await.close().await };
-        self.connection.get().start(py, |_| run, |py, ()| Ok(py.None()))
+        let run = |operation| async move {
+            let mut cursor = core.lock().await;
+            cursor.set_operation(operation);
+            cursor.close().await;
+            Ok(())
+        };
+        self.connection.get().operation(py, run, |py, ()| Ok(py.None()))
     }
 
     /// Whether `more` has to be awaited before another row can be taken.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use tokio::sync::Notify;
 
 use super::completions::{Completions, Finish, Queue};
-use super::runtime;
-use super::turns::{Skipped, Turns};
 use crate::errors;
+use crate::runtime;
 
 /// A call under way.
 #[pyclass(module = "dqlite._native", frozen)]
@@ -21,7 +21,7 @@ pub struct Operation {
 
 /// Who waits for a call.
 pub struct Waiting {
-    cancel: Notify,
+    core: dqlite::Operation,
     /// The future to set; `None` once the call has ended.
     future: Mutex<Option<Py<PyAny>>>,
 }
@@ -61,82 +61,55 @@ impl Operation {
             }
             future.replace(ended.clone_ref(py))
         };
-        self.waiting.cancel.notify_one();
+        self.waiting.core.cancel();
         Ok(Some(ended))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.future)
     }
 }
 
-/// Starts a call.
+/// Starts a call. `call` is told of its operation, by which it is cancelled.
 ///
 /// # Errors
 /// The process has forked since, or has no thread for it.
-pub fn start<T: Send + 'static>(
+pub fn start<T, F>(
     py: Python<'_>,
     completions: &Completions,
-    call: impl AsyncCall<T>,
+    call: impl FnOnce(dqlite::Operation) -> F,
     finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
-) -> PyResult<Operation> {
+) -> PyResult<Operation>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
+{
     let queue = completions.queue(py)?.clone();
     let future = queue.future(py)?;
-    let waiting = Arc::new(Waiting {
-        cancel: Notify::new(),
-        future: Mutex::new(Some(future.clone_ref(py))),
-    });
+    let core = dqlite::Operation::new();
+    let call = call(core.clone());
+    let waiting = Arc::new(Waiting { core, future: Mutex::new(Some(future.clone_ref(py))) });
     let (told, back) = (waiting.clone(), queue.clone());
     runtime::handle()?.spawn(async move {
-        let result = call.run(&told.cancel).await;
+        let result = call.await;
         let finish: Finish = Box::new(move |py| match result {
-            Ok(Ok(value)) => finish(py, value),
-            Ok(Err(error)) => Err(errors::raise(py, error)),
-            Err(Skipped) => Ok(py.None()),
+            Ok(value) => finish(py, value),
+            Err(error) => Err(errors::raise_async(py, error)),
         });
         back.push(told, finish);
     });
     Ok(Operation { future, waiting, queue })
 }
 
-/// What [`start`] runs.
-pub trait AsyncCall<T>: Send + 'static {
-    /// Runs it, until it ends or was cancelled and has ended.
-    fn run(
-        self,
-        cancel: &Notify,
-    ) -> impl Future<Output = Result<Result<T, dqlite::Error>, Skipped>> + Send;
-}
-
-/// A call on a connection, in turn.
-pub struct InTurn<F> {
-    /// The connection's turns.
-    pub turns: Turns,
-    /// The connection.
-    pub connection: dqlite::Connection,
-    /// The call.
-    pub call: F,
-}
-
-impl<T, F> AsyncCall<T> for InTurn<F>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
-{
-    async fn run(self, cancel: &Notify) -> Result<Result<T, dqlite::Error>, Skipped> {
-        self.turns.run(&self.connection, cancel, self.call).await
-    }
-}
-
-/// A call that is dropped when it is cancelled: it changes nothing that could be half done.
-pub struct Droppable<F>(pub F);
-
-impl<T, F> AsyncCall<T> for Droppable<F>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
-{
-    async fn run(self, cancel: &Notify) -> Result<Result<T, dqlite::Error>, Skipped> {
-        tokio::select! {
-            biased;
-            () = cancel.notified() => Err(Skipped),
-            result = self.0 => Ok(result),
-        }
+/// Runs a call that is dropped when its operation is cancelled; `None` then. For calls that leave
+/// nothing half done.
+pub async fn droppable<T>(
+    operation: dqlite::Operation,
+    call: impl Future<Output = Result<T, dqlite::Error>>,
+) -> Result<Option<T>, dqlite::Error> {
+    tokio::select! {
+        biased;
+        result = call => result.map(Some),
+        () = operation.cancelled() => Ok(None),
     }
 }
