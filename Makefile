@@ -1,14 +1,20 @@
 # Forwards to `cargo xtask`, which says what each target does: `cargo xtask --help`.
-# The toolchain comes from rust-toolchain.toml; the interop test also needs Go and a C compiler.
+# The toolchain comes from rust-toolchain.toml; the tests also need Go, Python 3 and a C compiler.
 
 SEEDS ?= 200
 CASES ?= 100000
 DB ?=
 
-.PHONY: test demo sim bench fuzz check fix clean
+.PHONY: test test-python demo wheel sim bench fuzz check fix gen clean
 
 test:
 	cargo xtask test
+
+test-python:
+	cargo xtask python
+
+wheel:
+	cargo xtask wheel
 
 demo:
 	cargo build --release -p dqlite-cli
@@ -28,6 +34,9 @@ check:
 
 fix:
 	cargo xtask fix
+
+gen:
+	cargo xtask gen
 
 clean:
 	cargo clean

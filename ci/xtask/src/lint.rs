@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::report::Report;
-use crate::{generate, interop, process, tidy as rules};
+use crate::{generate, interop, process, python, tidy as rules};
 
 /// Every linter, read-only.
 pub fn check(report: &mut Report) {
@@ -15,6 +15,7 @@ pub fn check(report: &mut Report) {
     });
     report.step("gofmt", gofmt_check);
     report.step("go vet", || process::run(interop::go(&["vet", "./..."])?));
+    report.step("python lint", python::lint);
 }
 
 /// The files that are made from `core/spec`: compares them only, or writes them.
@@ -31,6 +32,7 @@ pub fn fix(report: &mut Report) {
     });
     report.step("rustfmt", || cargo(&["fmt", "--all"]));
     report.step("gofmt", || process::run(process::command("gofmt", &["-w", interop::MODULE])));
+    report.step("ruff", python::fix);
     tidy(report);
 }
 

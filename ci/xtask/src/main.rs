@@ -9,10 +9,12 @@
 //!  ci ──┬─ check ──┬─ tidy        rules over the tracked tree that no compiler checks
 //!       │          ├─ generated   tables and pages are what core/spec says
 //!       │          ├─ rustfmt, clippy
-//!       │          └─ gofmt, go vet
+//!       │          ├─ gofmt, go vet
+//!       │          └─ ruff, mypy
 //!       └─ test ───┬─ cargo test  every crate
 //!                  ├─ interop     go-dqlite, unmodified, against three node processes
-//!                  └─ sim         one process a seed
+//!                  ├─ sim         one process a seed
+//!                  └─ python      the package as pip installs it
 //! ```
 #![forbid(unsafe_code)]
 
@@ -23,6 +25,7 @@ mod generate;
 mod interop;
 mod lint;
 mod process;
+mod python;
 mod report;
 mod sim;
 mod test;
@@ -70,6 +73,14 @@ enum Command {
         #[arg(long)]
         run: Option<String>,
     },
+    /// The Python package: builds it as pip does, and runs its tests.
+    Python {
+        /// Arguments for pytest.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// A manylinux wheel, tried in an environment of its own.
+    Wheel,
     /// Whole clusters in simulated time, one process a seed.
     Sim {
         /// How many seeds.
@@ -106,6 +117,8 @@ fn main() -> ExitCode {
         Command::Tidy => lint::tidy(&mut report),
         Command::Test { seeds } => test::all(&mut report, seeds),
         Command::Interop { run } => interop::alone(&mut report, run.as_deref()),
+        Command::Python { rest } => python::alone(&mut report, &rest),
+        Command::Wheel => python::wheel(&mut report),
         Command::Sim { seeds, first } => sim::alone(&mut report, first, seeds),
         Command::Fuzz { cases } => fuzz::run(&mut report, cases),
         Command::Bench { rest } => bench::run(&mut report, &rest),

@@ -57,11 +57,8 @@ pub fn test(count: &mut Count, arguments: &[String]) -> Result<()> {
 pub fn lint() -> Result<()> {
     environment()?;
     let here = process::root().join(PACKAGE);
-    let runs: [&[&str]; 3] = [
-        &["ruff", "check", "."],
-        &["ruff", "format", "--check", "."],
-        &["mypy", "python/dqlite"],
-    ];
+    let runs: [&[&str]; 3] =
+        [&["ruff", "check", "."], &["ruff", "format", "--check", "."], &["mypy", "python/dqlite"]];
     for run in runs {
         let mut command = in_environment(run[0], &run[1..]);
         command.current_dir(&here);
@@ -201,7 +198,10 @@ mod tests {
     fn a_summary_of_pytest_is_read() {
         let count = |passed, failed| Some(Count { passed, failed });
         assert_eq!(summary("12 passed in 3.21s"), count(12, 0));
-        assert_eq!(summary("=== 2 failed, 12 passed, 3 skipped, 1 error in 9.0s ==="), count(12, 3));
+        assert_eq!(
+            summary("=== 2 failed, 12 passed, 3 skipped, 1 error in 9.0s ==="),
+            count(12, 3)
+        );
         assert_eq!(summary("1 warning in 0.1s"), count(0, 0));
         assert_eq!(summary("tests are in 3 folders"), None);
         assert_eq!(summary("..... [ 50%]"), None);

@@ -3,9 +3,10 @@
 use anyhow::Result;
 
 use crate::report::{Count, Report};
-use crate::{build, interop, process, sim};
+use crate::{build, interop, process, python, sim};
 
-/// Builds, then runs the tests of the crates, the interop test and `seeds` seeds of the simulation.
+/// Builds, then runs the tests of the crates, the interop test, `seeds` seeds of the simulation,
+/// and the tests of the packages.
 pub fn all(report: &mut Report, seeds: u64) {
     if !report.step("build", build::everything) {
         return;
@@ -13,6 +14,7 @@ pub fn all(report: &mut Report, seeds: u64) {
     report.counted("cargo test", crates);
     report.counted("interop", |count| interop::run(count, None));
     report.counted("sim", |count| sim::run(count, 1, seeds));
+    python::alone(report, &[]);
 }
 
 fn crates(count: &mut Count) -> Result<()> {

@@ -1,12 +1,14 @@
 //! The command `dqlite`: everything a person does with a cluster, from one binary.
 //!
-//! Each command is one module that holds its arguments and a `run`. All but `node` reach a cluster
-//! through `dqlite-client`, as any other program would; `demo` and `bench` start their nodes as
-//! processes of this same binary. It promises that what it reports was seen: an error ends with
-//! exit status 1, and `demo` fails if a single acknowledged transaction is missing anywhere.
+//! Each command is one module that holds its arguments and a `run`. All but `node`, and `recover`,
+//! which works on the files of a stopped one, reach a cluster through `dqlite-client`, as any other
+//! program would; `demo` and `bench` start their nodes as processes of this same binary. It
+//! promises that what it reports was seen: an error ends with exit status 1, and `demo` fails if a
+//! single acknowledged transaction is missing anywhere.
 //!
 //! ```text
 //!  node ──────────────── dqlite-server        runs until a signal
+//!  recover ───────────── dqlite-server        the files of a node that does not run
 //!  shell ──┐
 //!  cluster ├──────────── dqlite-client ─────> nodes, over the wire
 //!  status  │
@@ -27,6 +29,7 @@ mod node;
 mod output;
 mod processes;
 mod progress;
+mod recover;
 mod servers;
 mod shell;
 mod status;
@@ -54,6 +57,7 @@ enum Command {
     Status(status::Arguments),
     Import(import::Arguments),
     Dump(dump::Arguments),
+    Recover(recover::Arguments),
     Demo(demo::Arguments),
     Bench(bench::Arguments),
 }
@@ -99,6 +103,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
         Command::Dump(arguments) => dump::run(&arguments).await,
+        Command::Recover(arguments) => recover::run(&arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Bench(arguments) => bench::run(&arguments).await,
     }

@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Where the node stands, told to those who place voters apart
     #[arg(long, default_value_t = 0)]
     failure_domain: u64,
+    /// How little the node wants to vote, of those that could
+    #[arg(long, default_value_t = 0)]
+    weight: u64,
     /// What carries the log to the disk
     #[arg(long, value_enum, default_value_t = LogBackend::Auto)]
     log_backend: LogBackend,
@@ -82,6 +85,7 @@ impl Arguments {
         options.voters = self.voters;
         options.standbys = self.standbys;
         options.failure_domain = self.failure_domain;
+        options.weight = self.weight;
         options.log.backend = match self.log_backend {
             LogBackend::Auto => Backend::Auto,
             LogBackend::IoUring => Backend::IoUring,

@@ -28,6 +28,9 @@ const GRACE: Duration = Duration::from_millis(300);
 /// Buffers that grew beyond this for one message are let go after it.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
+/// To round with.
+const HALF_A_MILLISECOND: Duration = Duration::from_micros(500);
+
 /// How much is read at once at least, in bytes.
 const READ_BYTES: usize = 16 << 10;
 
@@ -150,7 +153,8 @@ impl Link {
             Err(Fault::TimedOut { .. }) => {
                 let timed_out = |message: String| {
                     let own = message == codes::messages::INTERRUPTED;
-                    let elapsed_ms = (deadline - started).as_millis();
+                    let allowed = deadline.saturating_duration_since(started);
+                    let elapsed_ms = (allowed + HALF_A_MILLISECOND).as_millis();
                     if own { format!("timed out after {elapsed_ms} ms") } else { message }
                 };
                 self.stop(Instant::now() + GRACE).await.map_err(|fault| match fault {

@@ -219,6 +219,19 @@ async fn an_answer_that_comes_in_the_grace_counts() {
     assert_eq!(session.run(&run(2), soon()).await.unwrap(), ran(2));
 }
 
+/// The answer is known; what comes next on the stream is not.
+#[tokio::test(start_paused = true)]
+async fn without_the_answer_to_the_interrupt_the_session_is_unfit() {
+    let answer = Answer::Response(Response::Ran(ran(77)));
+    let mock = first_call(Answer::HalfInterrupted(Box::new(answer))).await;
+    let mut session = session(&mock, &*mock.in_memory().network).await;
+    let deadline = Instant::now() + Duration::from_secs(1);
+    assert_eq!(session.run(&run(1), deadline).await.unwrap(), ran(77));
+    assert!(!session.is_fit());
+    let fault = session.run(&run(2), soon()).await.unwrap_err();
+    assert!(matches!(fault, Fault::Unsent(_)), "{fault:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_an_answer_in_the_grace_the_outcome_is_in_doubt() {
     let mock = first_call(Answer::Silence).await;

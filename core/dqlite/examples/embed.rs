@@ -1,34 +1,37 @@
-//! A program with a database node inside: `cargo run -p dqlite --example embed`.
+//! A program with a node of its own: start several with different folders and addresses, and name
+//! one that runs in the third argument, and they are a cluster.
+//!
+//! ```sh
+//! cargo run --example embed -- data-1 127.0.0.1:9001
+//! cargo run --example embed -- data-2 127.0.0.1:9002 127.0.0.1:9001
+//! ```
 
-use dqlite::{Env, Node, NodeExt, NodeOptions};
+use dqlite::{ConnectOptions, Error, Node, NodeSettings, TransactionMode};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A program of yours keeps its folder; this one cleans up after itself.
-    let data_dir = tempfile::tempdir()?;
-    let options = NodeOptions::new(data_dir.path(), "127.0.0.1:9001");
-    let node = Node::start(Env::real(), options).await?;
+async fn main() -> Result<(), Error> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(folder), Some(address)) = (arguments.next(), arguments.next()) else {
+        eprintln!("embed FOLDER ADDRESS [ADDRESS OF A MEMBER]");
+        return Ok(());
+    };
+    let mut settings = NodeSettings::new(folder, address);
+    settings.join = arguments.collect();
+    let node = Node::start(settings).await?;
     node.ready().await?;
 
-    let bank = node.client("bank");
-    bank.execute(
-        "CREATE TABLE account (name TEXT PRIMARY KEY, balance INTEGER CHECK (balance >= 0))",
-        (),
-    )
-    .await?;
-    bank.execute("INSERT INTO account VALUES (?, ?), (?, ?)", ("Ada", 100, "Max", 0)).await?;
-
-    // Both statements are committed together, or neither is. The body runs again if the lead moves.
-    bank.transaction(|tx| async move {
-        tx.execute("UPDATE account SET balance = balance - ? WHERE name = ?", (30, "Ada")).await?;
-        tx.execute("UPDATE account SET balance = balance + ? WHERE name = ?", (30, "Max")).await
+    let app = node.connect("app", ConnectOptions::default());
+    app.execute("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT)", ()).await?;
+    app.transaction(TransactionMode::Immediate, |app| async move {
+        app.execute("INSERT INTO notes (text) VALUES (?)", ("survives",)).await.map(|_| ())
     })
     .await?;
 
-    let mut rows = bank.query("SELECT name, balance FROM account ORDER BY name", ()).await?;
-    while let Some(row) = rows.next().await? {
-        println!("{:<4} {:>4}", row.get::<String>("name")?, row.get::<i64>("balance")?);
+    let mut rows = app.execute("SELECT id, text FROM notes", ()).await?;
+    while let Some(row) = rows.fetch_one().await? {
+        println!("{}: {}", row.get::<i64>("id")?, row.get::<String>("text")?);
     }
+    app.close().await;
     node.stop().await;
     Ok(())
 }

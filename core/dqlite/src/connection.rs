@@ -50,6 +50,11 @@ impl Connection {
         Self { blocking: Blocking::Inline, ..self.clone() }
     }
 
+    /// The same connection; where the node is in this process, SQLite runs on a thread of its own.
+    pub(crate) fn pooled(&self) -> Self {
+        Self { blocking: Blocking::Pool, ..self.clone() }
+    }
+
     /// A new cursor.
     pub fn cursor(&self) -> Cursor {
         Cursor::new(self.clone())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dqlite_wire::call::{Column, ParameterSet, RowBatch, RunKind};
 
-use crate::connection::{Answer, Call, Connection};
+use crate::connection::{Answer, Connection};
 use crate::error::Error;
 use crate::parameters::IntoParameters;
 use crate::row::Row;
@@ -148,6 +148,18 @@ impl Cursor {
         Ok(Some(fetched.rows).filter(|rows| fetched.more || rows.row_count() > 0))
     }
 
+    /// The batch that came with the answer, unless it was given out before.
+    pub(crate) fn take_ready(&mut self) -> Result<Option<RowBatch>, Error> {
+        self.check_open()?;
+        match &mut self.result {
+            Some(result) => Ok(result.ready.take()),
+            None => {
+                let reason = "no statement that gives rows was executed";
+                Err(Error::new("cursor.no_result", reason))
+            }
+        }
+    }
+
     /// The next row; `None` after the last.
     ///
     /// # Errors
@@ -217,7 +229,7 @@ impl Cursor {
     }
 
     fn check_open(&self) -> Result<(), Error> {
-        self.connection.shared.check_open()?;
+        self.connection.shared.check_not_closed()?;
         if self.closed {
             return Err(Error::new("cursor.closed", "the cursor is closed"));
         }

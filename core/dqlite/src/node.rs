@@ -1,7 +1,6 @@
 //! A node of a cluster in this process.
 
 use std::path::Path;
-use std::time::Duration;
 
 use dqlite_env::Env;
 use dqlite_server::{Backend, NodeOptions};
@@ -101,7 +100,7 @@ impl Node {
 pub async fn recover(data_dir: &Path, members: &[Member]) -> Result<(), Error> {
     let (dir, members) = (data_dir.to_owned(), members.to_vec());
     let recovering =
-        on_runtime(async move { dqlite_server::recover(Env::real(), &dir, &members).await });
+        on_runtime(async move { dqlite_server::recover(&Env::real(), &dir, &members).await });
     recovering.await?.map_err(error)
 }
 
@@ -137,29 +136,16 @@ fn node_options(settings: &NodeSettings) -> Result<NodeOptions, Error> {
             return Err(Error::new("option.value", reason));
         }
     };
-    check(&options)?;
     Ok(options)
-}
-
-fn check(options: &NodeOptions) -> Result<(), Error> {
-    const HEARTBEAT_MIN: Duration = Duration::from_millis(1);
-    if options.heartbeat < HEARTBEAT_MIN || options.heartbeat * 2 > options.election_min {
-        let reason = format!(
-            "heartbeat ({:?}) must be at least 1 ms and at most half of election_timeout ({:?})",
-            options.heartbeat, options.election_min
-        );
-        return Err(Error::new("option.value", reason));
-    }
-    Ok(())
 }
 
 /// The errors of nodes.
 pub(crate) fn error(error: dqlite_server::Error) -> Error {
-    let text = error.to_string();
     let id = match &error {
         dqlite_server::Error::Options(_) => "option.value",
-        _ if text.contains("in use") => "node.data_directory_in_use",
+        dqlite_server::Error::Locked { .. } => "node.data_directory_in_use",
+        dqlite_server::Error::NobodyToTakeOver => "cluster.unavailable",
         _ => "node.start",
     };
-    Error::new(id, text)
+    Error::new(id, error.to_string())
 }

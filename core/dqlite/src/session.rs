@@ -61,7 +61,7 @@ impl Session {
     pub async fn run(&mut self, run: Run, manner: Manner) -> Result<Ran, Fault> {
         match self {
             Self::Local(session) => session.run(run, manner.blocking).await.map_err(refused),
-            Self::Remote(session) => session.run(&run, manner.deadline()).await,
+            Self::Remote(session) => Box::pin(session.run(&run, manner.deadline())).await,
         }
     }
 

@@ -47,6 +47,8 @@ pub struct Faults {
     pub skip_commit_wait: bool,
     /// Leave uncommitted frames in the WAL when leadership is lost.
     pub skip_undo: bool,
+    /// Tell what became of a commit while it may still be made.
+    pub skip_fence: bool,
 }
 
 #[derive(Debug)]

@@ -163,7 +163,7 @@ impl Engine {
         let deadline = tokio::time::Instant::now() + context.options.commit_timeout;
         let database = self.find_or_create(name).await?;
         database.fence(call, deadline).await?;
-        let outcome = database.outcome(call, since).await;
+        let outcome = database.outcome(call, since);
         match tokio::time::timeout_at(deadline, consensus.confirm_leadership(term)).await {
             Ok(Ok(())) => Ok(outcome),
             Ok(Err(_)) | Err(_) => Err(Error::NotLeader),

@@ -253,9 +253,9 @@ mod tests {
             log.iter().for_each(|(call, index)| calls.note_within(clients_max, *call, *index));
             let clients: BTreeSet<_> = log.iter().map(|(call, _)| call.client).collect();
             for client in clients {
-                let of_client = log.iter().filter(|(call, _)| call.client == client);
+                let mut of_client = log.iter().filter(|(call, _)| call.client == client);
                 let newest = of_client.clone().map(|(call, _)| call.mark).max().unwrap_or(0);
-                let entry = of_client.filter(|(call, _)| call.mark == newest).last();
+                let entry = of_client.rfind(|(call, _)| call.mark == newest);
                 let index = entry.map_or(0, |(_, index)| *index);
                 match calls.outcome(call(client, newest), index - 1) {
                     Outcome::Applied(told) => assert_eq!(told, index, "seed {seed}"),

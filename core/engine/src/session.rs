@@ -202,10 +202,13 @@ impl Session {
     }
 
     /// Says whose session it is, before its first call; 0 for a client that will not ask what
-    /// became of its commits.
+    /// became of its commits. A session that only reads is nobody's: it need not end when its
+    /// client asks.
     pub fn set_client(&mut self, client: u128) {
-        self.client = client;
-        self.fenced = self.database.admit(&self.cell, client);
+        if !self.only_reads() {
+            self.client = client;
+            self.fenced = self.database.admit(&self.cell, client);
+        }
     }
 
     /// Sets the number that stands in the record of outcomes for what the next calls commit; 0 for

@@ -88,6 +88,11 @@ impl Speculation {
         (state.pending_bytes, state.pending.front().map_or(state.newest, |oldest| oldest.sequence))
     }
 
+    /// The oldest transaction that waits.
+    pub fn oldest(&self) -> Option<Pending> {
+        self.state.lock().pending.front().copied()
+    }
+
     /// The transaction `sequence`, the oldest that waits, is committed.
     ///
     /// Gives the transaction; `None` where it is not the oldest, which a sound log rules out.

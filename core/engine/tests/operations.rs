@@ -15,8 +15,8 @@ use replicas::{Replica, Tape};
 
 const ENDLESS: &str =
     "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s) SELECT count(*) FROM s";
-const ENDLESS_INSERT: &str = "WITH RECURSIVE s(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM s)
-    INSERT INTO t SELECT i, 0 FROM s";
+const ENDLESS_INSERT: &str = "WITH RECURSIVE s(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM s) \
+     INSERT INTO t SELECT i, 0 FROM s";
 const ENDLESS_ROWS: &str =
     "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s) SELECT i FROM s";
 

@@ -112,6 +112,8 @@ async fn asking_ends_what_the_client_was_doing_and_nothing_else() {
     let mut others = session_of(&leader, OTHER).await;
     let mut mine = session_of(&leader, ME).await;
     let mut unread = session_of(&leader, ME).await;
+    let mut reader = leader.engine.open_reader("app").await.unwrap();
+    reader.set_client(ME);
     let since = tape.last_index();
     mine.set_mark(7);
     leader.run(&mut mine, &format!("BEGIN; {}", insert(1))).await.unwrap();
@@ -130,7 +132,7 @@ async fn asking_ends_what_the_client_was_doing_and_nothing_else() {
     assert!(matches!(refused, Error::Fenced), "{refused}");
     write(&mut leader, &mut late, 9).await;
     assert_eq!(query(&mut late, "SELECT a FROM t").await.unwrap(), ["3", "9"]);
-    assert!(!others.is_over());
+    assert!(!others.is_over() && !reader.is_over());
     let unmarked = leader.outcome(ME, 0, since).await.unwrap_err();
     assert!(matches!(unmarked, Error::Unmarked), "{unmarked}");
 }
@@ -148,6 +150,35 @@ async fn the_answer_waits_for_what_is_on_its_way() {
     leader.apply_all().await;
     assert_eq!(asked.await.unwrap().unwrap(), Outcome::Applied(held));
     assert_eq!(written.await.unwrap().unwrap().changes, 1);
+}
+
+/// The moment in which a transaction is called committed and is not noted yet must not exist.
+/// The asker looks as often as it can, from another thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_called_committed_is_noted() {
+    let Setup { dirs: _dirs, tape, mut leader, .. } = setup().await;
+    for mark in 1..300 {
+        let session = session_of(&leader, ME).await;
+        let (written, held) = leave_in_the_log(&tape, session, mark).await;
+        let (engine, runtime) = (leader.engine.clone(), tokio::runtime::Handle::current());
+        let (looks_in, looks) = tokio::sync::oneshot::channel();
+        let asked = std::thread::spawn(move || {
+            let mut looks_in = Some(looks_in);
+            let _runtime = runtime.enter();
+            let mut asked = std::pin::pin!(engine.outcome("app", ME, mark, 0));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            loop {
+                if let std::task::Poll::Ready(outcome) = asked.as_mut().poll(&mut context) {
+                    return outcome;
+                }
+                looks_in.take().map(|looks| looks.send(()));
+            }
+        });
+        looks.await.unwrap();
+        leader.apply_all().await;
+        assert_eq!(asked.join().unwrap().unwrap(), Outcome::Applied(held));
+        written.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test]
@@ -330,7 +361,9 @@ async fn a_node_that_starts_from_a_snapshot_knows() {
     let mut reader = leader.engine.read_snapshot().await.unwrap();
     let mut writer = follower.engine.write_snapshot().await.unwrap();
     let mut others = session_of(&leader, OTHER).await;
-    let mut mark = 8;
+    // What is sent is as of the file, which lacks this.
+    write(&mut leader, &mut others, 8).await;
+    let mut mark = 9;
     while let Some(chunk) = reader.next().await.unwrap() {
         writer.write(chunk).await.unwrap();
         // The record changes under the reader's hands, and goes to the other slot and back.

@@ -25,6 +25,7 @@
 //!  writer ── completions in order, purged segments back to the pool
 //!
 //!  opening: segment bytes ── scan ── recovery ── index                   scan, recovery, open
+//!           a lock keeps others out                              lock
 //! ```
 //!
 //! The bytes on disk are described in `docs/formats/log.md`. The log knows nothing of Raft's rules
@@ -54,6 +55,7 @@ mod writer;
 pub mod fuzz;
 
 pub use entry::{Completion, Entry, EntryKind, Position, Vote};
+pub use lock::{DirLock, Holder};
 pub use log::{Log, State};
 pub use metrics::{FLUSH_CLASSES, Metrics};
 pub use options::{Backend, OpenError, Options, Recovered};

@@ -41,9 +41,9 @@ pub enum Driver {
 
 /// Opens the log in `dir` and starts its writer.
 pub fn open(env: &Env, dir: &Path, options: Options) -> Result<Opened, OpenError> {
-    let real = make_dir(&*env.files, dir).map_err(|source| io_error(dir, source))?;
-    let lock = if real { Some(DirLock::take(dir)?) } else { None };
-    let (driver, alignment) = choose(options.backend, real, dir)?;
+    make_dir(&*env.files, dir).map_err(|source| io_error(dir, source))?;
+    let lock = DirLock::acquire(env, dir)?;
+    let (driver, alignment) = choose(options.backend, lock.is_some(), dir)?;
     start(env, read(env, dir, &options, alignment, lock)?, driver, &options)
         .map_err(|source| io_error(dir, source))
 }
@@ -52,8 +52,8 @@ fn io_error(path: &Path, source: io::Error) -> OpenError {
     OpenError::Io { path: path.to_owned(), source }
 }
 
-/// Creates `dir`, durably. True if its files are the operating system's.
-fn make_dir(files: &dyn FileSystem, dir: &Path) -> io::Result<bool> {
+/// Creates `dir`, durably.
+fn make_dir(files: &dyn FileSystem, dir: &Path) -> io::Result<()> {
     if !files.exists(dir)? {
         files.create_dir_all(dir)?;
         files.sync_dir(match dir.parent() {
@@ -61,7 +61,7 @@ fn make_dir(files: &dyn FileSystem, dir: &Path) -> io::Result<bool> {
             _ => Path::new("."),
         })?;
     }
-    Ok(files.open(&dir.join("lock"), OpenMode::Create)?.descriptor().is_some())
+    Ok(())
 }
 
 /// Settles who drives the writer, and how files are written.

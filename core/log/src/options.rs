@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::entry::{Position, Vote};
+use crate::lock::Holder;
 
 /// What carries bytes to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +80,13 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// Another process, or another log of this process, has the folder open.
-    #[error("{path} is locked: another process uses this log")]
+    /// Another process, or somebody in this one, has the folder open.
+    #[error("{dir} is in use by {holder}")]
     Locked {
-        /// The lock file.
-        path: PathBuf,
+        /// The folder.
+        dir: PathBuf,
+        /// Who has it.
+        holder: Holder,
     },
     /// Entries that were acknowledged once cannot be read. The node must not go on with this
     /// folder: restore it, or empty it and let the node be filled by the others as a new one.

@@ -35,6 +35,7 @@ mod manifest;
 mod member;
 mod node;
 mod options;
+mod recover;
 mod runtime;
 mod status;
 mod storage;
@@ -51,5 +52,6 @@ pub use node::Node;
 #[doc(hidden)]
 pub use options::Faults;
 pub use options::Options;
+pub use recover::{describe_last_entry, recover};
 pub use runtime::seed_thread;
 pub use status::{Leader, Status};

@@ -73,7 +73,7 @@ impl Node {
         machine: Arc<dyn Machine>,
     ) -> Result<Self, Error> {
         let config = options.consensus()?;
-        let (log, recovered) = open_log(&env, data_dir, &options).await?;
+        let (log, recovered) = open_log(&env, data_dir, options.log.clone()).await?;
         let growth = Arc::new(Growth::new(options.snapshot_entries, options.snapshot_bytes));
         let replica =
             Replica::open(env.clone(), data_dir.to_owned(), machine.clone(), growth.clone())
@@ -323,13 +323,14 @@ impl Inner {
     }
 }
 
-async fn open_log(
+/// Opens the log of the node with its files in `data_dir`.
+pub(crate) async fn open_log(
     env: &Env,
     data_dir: &Path,
-    options: &Options,
+    log: dqlite_log::Options,
 ) -> Result<(Log, dqlite_log::Recovered), Error> {
     let runtime = tokio::runtime::Handle::current();
-    let (inner_env, dir, log) = (env.clone(), data_dir.to_owned(), options.log.clone());
+    let (inner_env, dir) = (env.clone(), data_dir.to_owned());
     let opened = env
         .blocking
         .run(move || {

@@ -101,7 +101,13 @@ impl CallSession {
         run: Run,
         blocking: Blocking,
     ) -> Result<Ran, CallError> {
-        let (consistency, at_least) = self.level(operation, run.consistency).await?;
+        let (consistency, at_least) = match (run.consistency, self.place) {
+            (Consistency::Linearizable, Place::Leader) => {
+                (dqlite_engine::Consistency::Linearizable, 0)
+            }
+            // Boxed, as it is rare: what is moved for each call is small then.
+            (asked, _) => Box::pin(self.level(operation, asked)).await?,
+        };
         let call = Call {
             sql: run.sql,
             kind: match run.kind {

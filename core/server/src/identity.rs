@@ -10,17 +10,18 @@
 //! ```
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dqlite_env::{Env, FileSystem, OpenMode};
 
 use crate::error::Error;
 use crate::joining;
 use crate::options::NodeOptions;
+use crate::recovery;
 
 const FILE: &str = "identity";
-const FILE_NEW: &str = "identity.new";
 const HEADER: &str = "dqlite-identity 1";
+const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// A node's number and address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,15 +36,11 @@ impl Identity {
         let dir = &options.data_dir;
         env.files.create_dir_all(dir)?;
         let wrong = |text: String| Err(Error::Options(text));
-        if options.address.is_empty() || options.address.contains(['\n', '\0']) {
-            return wrong("a node needs an address by which clients and nodes reach it".into());
+        if let Some(recovered) = recovery::claim(&*env.files, options)? {
+            return Ok(recovered);
         }
-        if options.id == Some(0) {
-            return wrong("0 cannot be a node's id".into());
-        }
-        let path = dir.join(FILE);
-        if env.files.exists(&path)? {
-            let known = Self::read(&*env.files, &path)?;
+        if env.files.exists(&path(dir))? {
+            let known = Self::read(&*env.files, dir)?;
             if options.id.is_some_and(|id| id != known.id) {
                 let dir = dir.display();
                 return wrong(format!("{dir} belongs to the node with id {}", known.id));
@@ -63,23 +60,17 @@ impl Identity {
         Ok(identity)
     }
 
-    fn write(&self, files: &dyn FileSystem, dir: &Path) -> io::Result<()> {
+    /// Makes this the node of the directory, durably. Blocks.
+    pub fn write(&self, files: &dyn FileSystem, dir: &Path) -> io::Result<()> {
         let text = format!("{HEADER}\nid {}\naddress {}\n", self.id, self.address);
-        let new = dir.join(FILE_NEW);
-        let file = files.open(&new, OpenMode::Create)?;
-        file.set_len(0)?;
-        file.write_all_at(text.as_bytes(), 0)?;
-        file.sync_all()?;
-        files.rename(&new, &dir.join(FILE))?;
-        files.sync_dir(dir)
+        replace(files, dir, FILE, &text)
     }
 
-    fn read(files: &dyn FileSystem, path: &Path) -> io::Result<Self> {
-        let file = files.open(path, OpenMode::Existing)?;
-        let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(0).min(64 << 10)];
-        let count = file.read_at(&mut bytes, 0)?;
-        std::str::from_utf8(&bytes[..count]).ok().and_then(Self::parse).ok_or_else(|| {
-            let reason = format!("{} does not say who the node is", path.display());
+    /// Reads whose the directory is. Blocks.
+    pub fn read(files: &dyn FileSystem, dir: &Path) -> io::Result<Self> {
+        let text = read_text(files, &path(dir), FILE_BYTES_MAX)?;
+        text.as_deref().and_then(Self::parse).ok_or_else(|| {
+            let reason = format!("{} does not say who the node is", path(dir).display());
             io::Error::new(io::ErrorKind::InvalidData, reason)
         })
     }
@@ -91,6 +82,40 @@ impl Identity {
         let address = lines.next()?.strip_prefix("address ")?.to_owned();
         Some(Self { id, address })
     }
+}
+
+/// The file that says whose the directory is.
+pub(crate) fn path(dir: &Path) -> PathBuf {
+    dir.join(FILE)
+}
+
+/// Replaces a small file as a whole, durably. Blocks.
+pub(crate) fn replace(
+    files: &dyn FileSystem,
+    dir: &Path,
+    name: &str,
+    text: &str,
+) -> io::Result<()> {
+    let new = dir.join(format!("{name}.new"));
+    let file = files.open(&new, OpenMode::Create)?;
+    file.set_len(0)?;
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.sync_all()?;
+    files.rename(&new, &dir.join(name))?;
+    files.sync_dir(dir)
+}
+
+/// The first `bytes_max` bytes of a file, unless they are no text. Blocks.
+pub(crate) fn read_text(
+    files: &dyn FileSystem,
+    path: &Path,
+    bytes_max: u64,
+) -> io::Result<Option<String>> {
+    let file = files.open(path, OpenMode::Existing)?;
+    let mut bytes = vec![0; file.len()?.min(bytes_max) as usize];
+    let count = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(count);
+    Ok(String::from_utf8(bytes).ok())
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@
 //!    somebody assigns later stays.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dqlite_env::{Env, OpenMode};
+use dqlite_env::{Env, FileSystem, OpenMode};
 use dqlite_wire::{ClusterFormat, NodeInfo, Request, Response, Role};
 
 use crate::asking::Asking;
@@ -23,12 +23,22 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Notes durably that a new node is to join a cluster. Blocks.
 pub(crate) fn intend(env: &Env, options: &NodeOptions) -> io::Result<()> {
-    env.files.open(&marker(options), OpenMode::Create)?.sync_all()?;
+    env.files.open(&marker(&options.data_dir), OpenMode::Create)?.sync_all()?;
     env.files.sync_dir(&options.data_dir)
 }
 
-fn marker(options: &NodeOptions) -> PathBuf {
-    options.data_dir.join("joining")
+/// Notes durably that the node has its place, or needs none any more. Blocks.
+pub(crate) fn give_up(files: &dyn FileSystem, data_dir: &Path) -> io::Result<()> {
+    let marker = marker(data_dir);
+    if files.exists(&marker)? {
+        files.remove(&marker)?;
+        files.sync_dir(data_dir)?;
+    }
+    Ok(())
+}
+
+fn marker(data_dir: &Path) -> PathBuf {
+    data_dir.join("joining")
 }
 
 /// Gives the node a place, and tells.
@@ -47,16 +57,15 @@ pub(crate) async fn take_a_place(node: Arc<Shared>) {
 }
 
 async fn join(node: &Shared) -> io::Result<()> {
-    let (files, marker) = (node.env.files.clone(), marker(&node.options));
-    if !files.exists(&marker)? {
+    let files = node.env.files.clone();
+    if !files.exists(&marker(&node.data_dir))? {
         return Ok(());
     }
     loop {
         match ask(node).await {
             Ok(role) => {
                 tracing::info!(?role, "joined the cluster");
-                files.remove(&marker)?;
-                return files.sync_dir(&node.data_dir);
+                return give_up(&*files, &node.data_dir);
             }
             Err(error) => {
                 tracing::info!(%error, "not in the cluster yet");

@@ -16,12 +16,16 @@ mod call_session;
 mod error;
 mod freshness;
 mod gateway;
+mod handover;
 mod identity;
 mod joining;
 mod listener;
 mod network;
 mod node;
 mod options;
+mod placement;
+mod recovery;
+mod survey;
 
 pub use call_session::{BackupProgress, CallError, CallSession, Canceller, Watch};
 pub use error::Error;
@@ -29,8 +33,9 @@ pub use node::Node;
 #[doc(hidden)]
 pub use options::Faults;
 pub use options::NodeOptions;
+pub use recovery::{describe_last_entry, recover};
 
 pub use dqlite_engine::Options as EngineOptions;
 pub use dqlite_env::Blocking;
-pub use dqlite_log::{Backend, Options as LogOptions};
+pub use dqlite_log::{Backend, Holder, Options as LogOptions};
 pub use dqlite_raft::{Leader, Member, Role, Status};

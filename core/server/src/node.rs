@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use dqlite_engine::Engine;
 use dqlite_env::{Env, Network};
+use dqlite_log::DirLock;
 use dqlite_raft::Status;
 use dqlite_wire::call::{AskOutcome, OpenSession, Outcome};
 use parking_lot::Mutex;
@@ -16,11 +17,13 @@ use crate::call_session::{CallError, CallSession};
 use crate::error::Error;
 use crate::freshness::Freshness;
 use crate::gateway::scratch;
+use crate::handover;
 use crate::identity::Identity;
 use crate::joining;
 use crate::listener;
 use crate::network::ShortCut;
 use crate::options::NodeOptions;
+use crate::recovery;
 
 /// A running node. Dropping it leaves it running; [`Node::stop`] ends it.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct Node {
 /// What all parts of a node share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// Held until the node has stopped.
+    lock: Mutex<Option<DirLock>>,
     pub env: Env,
     pub options: NodeOptions,
     pub data_dir: PathBuf,
@@ -60,10 +65,15 @@ impl Node {
     /// When the options contradict the data directory, the address cannot be listened on, another
     /// process runs the node, or its files are damaged.
     pub async fn start(env: Env, options: NodeOptions) -> Result<Self, Error> {
+        options.check()?;
         let blocking = env.blocking;
-        let identity = {
+        let (lock, identity) = {
             let (env, options) = (env.clone(), options.clone());
-            blocking.run(move || Identity::establish(&env, &options)).await?
+            let establish = move || {
+                let lock = recovery::lock(&env, &options.data_dir)?;
+                Ok::<_, Error>((lock, Identity::establish(&env, &options)?))
+            };
+            blocking.run(establish).await?
         };
         let data_dir = options.data_dir.clone();
         let engine = {
@@ -89,14 +99,16 @@ impl Node {
                 return Err(std::io::Error::new(error.kind(), reason).into());
             }
         };
+        let weight = options.weight;
         let shared = Arc::new(Shared {
+            lock: Mutex::new(lock),
             env,
             options,
             data_dir,
             identity,
             engine,
             raft,
-            weight: AtomicU64::new(0),
+            weight: AtomicU64::new(weight),
             freshness: Freshness::default(),
             stopping: watch::Sender::new(false),
             joined: watch::Sender::new(false),
@@ -196,6 +208,15 @@ impl Node {
         })
     }
 
+    /// The record of outcomes of a database as this node has applied it.
+    ///
+    /// # Errors
+    /// There is no such database.
+    #[doc(hidden)]
+    pub fn record_of_outcomes(&self, database: &str) -> Result<Vec<u8>, CallError> {
+        Ok(self.shared.engine.record_of_outcomes(database)?)
+    }
+
     /// A network that reaches this node through memory and all others as usual: for clients in
     /// this process.
     pub fn network(&self) -> Arc<dyn Network> {
@@ -208,6 +229,18 @@ impl Node {
     /// What the node takes from outside itself, with [`Node::network`] in it.
     pub fn env(&self) -> Env {
         Env { network: self.network(), ..self.shared.env.clone() }
+    }
+
+    /// Gives up what this node does for the cluster, as before a long stop: the lead if it has it,
+    /// and its vote if a stand-by or a spare that is there and up to date can have it, so that the
+    /// cluster keeps its number of voters. This node is a spare then, and goes on serving as one.
+    /// With nobody to take its vote it gives the lead away and stays a voter.
+    ///
+    /// # Errors
+    /// [`Error::NobodyToTakeOver`] when nothing could be given away; [`Error::Raft`] when a change
+    /// of the cluster failed half way, after which the call may be made again.
+    pub async fn handover(&self) -> Result<(), Error> {
+        handover::give_up(&self.shared).await
     }
 
     /// Hands the lead over if this node has it and somebody can take it, ends all sessions and
@@ -224,6 +257,7 @@ impl Node {
             tracing::warn!(%error, "the databases were not closed cleanly; the log has it all");
         }
         self.shared.raft.shutdown().await;
+        *self.shared.lock.lock() = None;
     }
 
     /// Resolves when the node cannot go on, with the reason: its log or a database failed.

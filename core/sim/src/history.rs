@@ -73,6 +73,8 @@ pub struct History {
     pub listings: Vec<Listing>,
     /// Reads and writes of registers.
     pub operations: Vec<Operation>,
+    /// Questions what became of a write that were answered: applied, and not applied.
+    pub told: (u64, u64),
 }
 
 impl History {

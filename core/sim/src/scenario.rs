@@ -140,6 +140,7 @@ impl Clients {
             ended.context("a client panicked")?;
         }
         verdict::settled(&self.cluster).await?;
+        verdict::records(&self.cluster)?;
         *self.images.lock() = verdict::images(&self.work.client(), &self.trace).await?;
         Ok(())
     }

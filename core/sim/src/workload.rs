@@ -1,13 +1,16 @@
 //! What clients do while things break, and what they are told.
 //!
-//! Two workloads at once, on one database:
+//! Three workloads at once, on one database:
 //!
 //! - *Registers*: each is overwritten by unique values, alone, two in one transaction, and one as a
 //!   transaction too large for one entry of the log; and read. Each write also may add an entry to
 //!   a list, which is read in part.
 //! - *Transfers* move money between accounts, in transactions of several statements. Every read
 //!   checks that none is made or lost, and that the accounts agree with the list of transfers.
+//! - *Askers* write as the others do, lose patience, and ask what became of it: what was unknown is
+//!   acknowledged or failed then, for good.
 
+mod askers;
 mod registers;
 mod schema;
 mod transfers;
@@ -32,6 +35,9 @@ pub use schema::{DATABASE, LARGE_REGISTER, create};
 const REGISTER_CLIENTS: u64 = 4;
 /// Clients that move money.
 const TRANSFER_CLIENTS: u64 = 3;
+
+/// Clients that ask what became of their writes.
+const ASKING_CLIENTS: u64 = 3;
 
 /// What all clients share. Clones are the same.
 #[derive(Clone, Debug)]
@@ -86,6 +92,10 @@ impl Workload {
             let mut actor = self.actor(format!("transfer client {number}"), 100 + number);
             clients.spawn(async move { transfers::work(&mut actor).await });
         }
+        for number in 0..ASKING_CLIENTS {
+            let mut actor = self.actor(format!("asking client {number}"), 200 + number);
+            clients.spawn(async move { askers::work(&mut actor).await });
+        }
         clients
     }
 
@@ -102,6 +112,11 @@ impl Workload {
         self.stopped.store(true, Ordering::SeqCst);
     }
 
+    /// True once the clients are to come to an end: nothing is broken then.
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
     fn actor(&self, name: String, number: u64) -> Actor {
         let random = SmallRng::seed_from_u64(self.seed.rotate_left(17) ^ number);
         Actor { name, client: self.client(), random, work: self.clone() }
@@ -112,7 +127,7 @@ impl Actor {
     /// Waits for the next thing to do. False when there is none.
     async fn next(&mut self, pause_ms_max: u64) -> bool {
         tokio::time::sleep(Duration::from_millis(self.random.random_range(1..pause_ms_max))).await;
-        !self.work.stopped.load(Ordering::SeqCst)
+        !self.work.is_stopped()
     }
 
     fn violate(&self, reason: String) {

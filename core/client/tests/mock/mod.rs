@@ -31,6 +31,8 @@ pub enum Answer {
     Endless,
     /// Nothing until an INTERRUPT comes, then this answer, and EMPTY.
     UntilInterrupted(Box<Answer>),
+    /// The same without the EMPTY.
+    HalfInterrupted(Box<Answer>),
     /// These bytes, then the end of the stream.
     BytesThenClose(Vec<u8>),
     Close,
@@ -143,12 +145,13 @@ impl Mock {
                 scripted.unwrap_or_else(|| usual(&request, &shared.leader))
             };
             let mut out = BytesMut::new();
+            let is_half = matches!(answer, Answer::HalfInterrupted(_));
             let (answer, interrupt) = match answer {
-                Answer::UntilInterrupted(answer) => {
+                Answer::UntilInterrupted(answer) | Answer::HalfInterrupted(answer) => {
                     let interrupt = next(&mut stream, &mut input).await?;
                     assert!(matches!(interrupt, Request::Interrupt { .. }), "{interrupt:?}");
                     self.shared.lock().requests.push((number, interrupt));
-                    (*answer, true)
+                    (*answer, !is_half)
                 }
                 answer => (answer, false),
             };
@@ -181,7 +184,9 @@ impl Mock {
                 }
                 Answer::Close => return None,
                 Answer::Silence => std::future::pending::<()>().await,
-                Answer::UntilInterrupted(_) => unreachable!("answered above"),
+                Answer::UntilInterrupted(_) | Answer::HalfInterrupted(_) => {
+                    unreachable!("answered above")
+                }
                 Answer::Held(release) => {
                     release.notified().await;
                     match usual(&request, "") {

@@ -1,6 +1,7 @@
 //! A connection whose calls wait.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use dqlite_server::Watch;
@@ -36,20 +37,19 @@ impl Connection {
 
     /// The asynchronous twin. It is the same connection.
     pub fn asynchronous(&self) -> crate::Connection {
-        crate::Connection { blocking: dqlite_server::Blocking::Pool, ..self.inner.clone() }
+        self.inner.pooled()
     }
 
     /// Waits for `work`.
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let shared = &self.inner.shared;
-        shared.check_process()?;
         let ask = || {
             if shared.watch.user_wants_stop() {
                 shared.running.cancel();
             }
         };
         let watch: Option<&dyn Fn()> = if shared.watch.is_set() { Some(&ask) } else { None };
-        runtime::block_on(runtime::handle()?, work, watch)
+        runtime::block_on(runtime::handle()?, pin!(work), watch)
     }
 
     /// Has `watch` asked about every 50 ms, on the calling thread, while a call waits or SQLite

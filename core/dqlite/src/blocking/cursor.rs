@@ -55,6 +55,9 @@ impl Cursor {
     /// # Errors
     /// Those of the asynchronous call.
     pub fn next_batch(&mut self) -> Result<Option<RowBatch>, Error> {
+        if let Some(ready) = self.inner.take_ready()? {
+            return Ok(Some(ready));
+        }
         self.connection.wait(self.inner.next_batch())
     }
 

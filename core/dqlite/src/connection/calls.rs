@@ -71,12 +71,15 @@ impl Connection {
         let operation = self.operation();
         let (mut work, _turn) = self.take_turn(&operation).await?;
         let attempt = self.attempt(&call, &operation);
-        self.close_dropped(&mut work, attempt.manner).await;
+        // What is rare is boxed here and below, so that what is moved for each call is small.
+        if !self.shared.dropped.lock().is_empty() {
+            Box::pin(self.close_dropped(&mut work, attempt.manner)).await;
+        }
         if let Some(lost) = work.lost.clone() {
             return self.call_lost(&mut work, attempt.verb, lost);
         }
         if self.reads_anywhere(attempt.verb)
-            && let Some(answer) = self.read_anywhere(&mut work, &attempt).await?
+            && let Some(answer) = Box::pin(self.read_anywhere(&mut work, &attempt)).await?
         {
             return Ok(answer);
         }
@@ -90,8 +93,14 @@ impl Connection {
     ) -> Result<(MutexGuard<'_, Work>, Turn<'_>), Error> {
         let shared = &*self.shared;
         shared.check_open()?;
-        let work = operation.unless_cancelled(shared.work.lock()).await?;
-        shared.check_open()?;
+        let work = match shared.work.try_lock() {
+            Ok(work) => work,
+            Err(_) => operation.unless_cancelled(shared.work.lock()).await?,
+        };
+        shared.check_not_closed()?;
+        if operation.is_cancelled() {
+            return Err(Error::interrupted());
+        }
         Ok((work, shared.running.enter(operation)))
     }
 
@@ -123,14 +132,17 @@ impl Connection {
         work.mark += 1;
         let before = self.in_transaction();
         loop {
-            self.sit_with_leader(work, attempt).await?;
+            let sits = work.leader.as_mut().is_some_and(|seat| seat.session.is_fit());
+            if !sits {
+                Box::pin(self.sit_with_leader(work, attempt)).await?;
+            }
             let run = self.run_for(attempt, self.leader_consistency(), work.mark);
             let Some(seat) = &mut work.leader else { continue };
             let fault = match run_on(seat, run, attempt).await {
                 Ok(ran) => return Ok(self.answered(work, attempt, ran, before)),
                 Err(fault) => fault,
             };
-            if let Some(answer) = self.judge(work, attempt, fault, before).await? {
+            if let Some(answer) = Box::pin(self.judge(work, attempt, fault, before)).await? {
                 return Ok(answer);
             }
         }

@@ -171,7 +171,8 @@ pub(super) fn is_plain(fault: &Fault) -> bool {
     match fault {
         Fault::Refused { code, .. } => !fault.is_not_leader() && !is_io(*code),
         Fault::Unusable(_) | Fault::File(_) => true,
-        Fault::Unsent(_) | Fault::Lost(_) | Fault::TimedOut { .. } | Fault::Garbled(_) => false,
+        // The rest is of the connection.
+        _ => false,
     }
 }
 

@@ -166,6 +166,12 @@ impl Shared {
     /// The connection was closed, or came here by a fork.
     pub fn check_open(&self) -> Result<(), Error> {
         self.check_process()?;
+        self.check_not_closed()
+    }
+
+    /// # Errors
+    /// The connection was closed.
+    pub fn check_not_closed(&self) -> Result<(), Error> {
         if self.is_closed() {
             return Err(Error::new("connection.closed", "the connection is closed"));
         }

@@ -40,13 +40,13 @@ pub(super) fn error(fault: Fault) -> Error {
         }
         Fault::Refused { code, message } => Error::of_code(code as i64, message),
         Fault::Unsent(reason) => Error::new(CLOSED, format!("the request was not sent: {reason}")),
-        Fault::Lost(reason) => Error::new(CLOSED, format!("the connection broke: {reason}")),
         Fault::TimedOut { .. } => Error::new(TIMEOUT, "no answer in time"),
         Fault::Garbled(reason) => {
             Error::new(PROTOCOL, format!("the answer cannot be understood: {reason}"))
         }
         Fault::Unusable(reason) => Error::new(UNUSABLE, reason),
         Fault::File(reason) => Error::new(FILE, reason),
+        other => Error::new(CLOSED, other.to_string()),
     }
 }
 

@@ -135,12 +135,13 @@ impl Database {
         first_index: u64,
         command: &Command,
     ) -> io::Result<()> {
-        let Some(pending) = live.commit(command.link.sequence) else {
-            let reason = format!("transaction {} was not waiting", command.link.sequence);
-            return Err(io::Error::other(reason));
+        let sequence = command.link.sequence;
+        let Some(pending) = live.oldest().filter(|it| it.sequence == sequence) else {
+            return Err(io::Error::other(format!("transaction {sequence} was not waiting")));
         };
         self.state.lock().staged.clear();
         self.mark(pending.end, first_index, command.call);
+        live.commit(sequence);
         Ok(())
     }
 
@@ -163,7 +164,8 @@ impl Database {
         Ok(())
     }
 
-    /// What is committed now ends at `end` in the WAL.
+    /// What is committed now ends at `end` in the WAL. Before anybody is told that it is: whoever
+    /// has waited for that may ask for the outcome of `call`.
     fn mark(self: &Arc<Self>, end: WalPosition, first_index: u64, call: Option<Call>) {
         {
             let mut state = self.state.lock();

@@ -9,8 +9,7 @@
 //! 2. The client's sessions of T are on this node. They lose their connections, and whatever is
 //!    still unread on its way to them finds none. What a session of T captured before is pending,
 //!    in the live session of leadership or in a retired one: all of that is waited for.
-//! 3. The record is read while no entry is being applied, for a transaction is called committed a
-//!    moment before it is noted.
+//! 3. A transaction is noted before it is called committed, so after that wait it is in the record.
 //! 4. A session that the client opens from now on takes no call that is fenced. The fence is in
 //!    memory, for as many clients as a record holds: it guards against nothing that a client does
 //!    which waits for its session to be open before it calls.
@@ -69,6 +68,9 @@ impl Database {
     /// # Errors
     /// [`Error::NotLeader`] where it is not settled before `deadline`.
     pub async fn fence(self: &Arc<Self>, call: Call, deadline: Instant) -> Result<(), Error> {
+        if self.context.faults.skip_fence {
+            return Ok(());
+        }
         let cells: Vec<_> = {
             let mut state = self.state.lock();
             state.fence_count += 1;
@@ -90,8 +92,7 @@ impl Database {
     }
 
     /// What became of `call`, as of all that is applied.
-    pub async fn outcome(&self, call: Call, since: u64) -> Outcome {
-        let _transition = self.transition.lock().await; // (3)
+    pub fn outcome(&self, call: Call, since: u64) -> Outcome {
         self.last_calls().outcome(call, since)
     }
 

@@ -30,7 +30,7 @@ impl Session {
     {
         if call.at_least > self.context.applied_index() {
             let applied = self.context.wait_applied(call.at_least);
-            operation.unless_stopped(applied).await?;
+            Box::pin(operation.unless_stopped(applied)).await?;
         }
         self.set_mark(call.mark);
         let only_reads = self.only_reads();

@@ -85,9 +85,9 @@ impl Session {
         call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let marked_call = self.marked_call()?;
-        let run = self.turn(way, marked_call, call);
+        let run = self.turn(way, call, marked_call);
         let ran = if way.in_lane && !self.cell.holds_lane() {
-            unless_stopped(way.operation, self.wait_for_the_log()).await??;
+            Box::pin(unless_stopped(way.operation, self.wait_for_the_log())).await??;
             let deadline = deadline_after(self.busy_timeout);
             let interrupted = self.interrupted.notified();
             let stop = async {
@@ -97,7 +97,7 @@ impl Session {
                 }
             };
             let run = move |permit| run(Some(permit));
-            match self.database.lane.run(way.blocking, run, deadline, stop).await {
+            match Box::pin(self.database.lane.run(way.blocking, run, deadline, stop)).await {
                 Err(Error::Interrupted) => return Err(way.stopped()),
                 ran => ran?,
             }
@@ -120,8 +120,8 @@ impl Session {
     fn turn<T: Send + 'static>(
         &mut self,
         way: &Way<'_>,
-        marked_call: Option<outcomes::Call>,
         call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
+        marked_call: Option<outcomes::Call>,
     ) -> impl FnOnce(Option<Permit>) -> (Option<Turn<T>>, Option<Permit>) + Send + 'static {
         let cell = self.cell.clone();
         let speculation = self.speculation.clone();
@@ -178,7 +178,7 @@ impl Session {
             Seen::Nothing | Seen::Read(None) => result,
             Seen::Written(ticket) => {
                 let settled = ticket.settled(self.commit_deadline());
-                match unless_stopped(way.operation, settled).await {
+                match Box::pin(unless_stopped(way.operation, settled)).await {
                     Ok(settled) => settled?,
                     Err(_) => return Err(Error::OutcomeUnknown),
                 }
@@ -188,11 +188,14 @@ impl Session {
                 if !ticket.is_committed() {
                     // A read has no outcome that could be unknown: it just has no answer.
                     let settled = ticket.settled(self.commit_deadline());
-                    let settled = unless_stopped(way.operation, settled).await?;
+                    let settled = Box::pin(unless_stopped(way.operation, settled)).await?;
                     settled.map_err(|_| Error::NotLeader)?;
                 }
                 if way.consistency == Consistency::Linearizable && self.speculation.is_some() {
-                    self.confirm(ticket.speculation.id.term, way.operation).await?;
+                    let term = ticket.speculation.id.term;
+                    if !self.consensus.leads_for_certain(term) {
+                        Box::pin(self.confirm(term, way.operation)).await?;
+                    }
                 }
                 result
             }
@@ -201,9 +204,6 @@ impl Session {
 
     /// Makes sure that this node led `term` after the call.
     async fn confirm(&self, term: u64, operation: Option<&Operation>) -> Result<(), Error> {
-        if self.consensus.leads_for_certain(term) {
-            return Ok(());
-        }
         let confirmed = self.consensus.confirm_leadership(term);
         let confirmed = tokio::time::timeout_at(self.commit_deadline(), confirmed);
         match unless_stopped(operation, confirmed).await? {

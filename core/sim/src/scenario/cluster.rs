@@ -14,6 +14,7 @@ use turmoil::Sim;
 
 use super::plan::{NODES, Plan};
 use super::trace::{Trace, traced};
+use crate::workload::DATABASE;
 use crate::world::World;
 
 /// The nodes of a simulation. Clones are the same.
@@ -157,6 +158,14 @@ impl Cluster {
             && indexes.len() == 1
             && statuses.values().all(|it| it.applied_index == last)
             && statuses.values().all(|it| it.role == Some(dqlite_server::Role::Voter))
+    }
+
+    /// The records of outcomes of the nodes that run, by host.
+    pub fn records(&self) -> BTreeMap<&'static str, Vec<u8>> {
+        let state = self.state.lock();
+        let running = state.hosts.iter().filter_map(|(host, it)| Some((*host, it.node.as_ref()?)));
+        let record = |node: &Node| node.record_of_outcomes(DATABASE).unwrap_or_default();
+        running.map(|(host, node)| (host, record(node))).collect()
     }
 
     /// Notes that a rule is broken.

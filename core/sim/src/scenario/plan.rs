@@ -22,6 +22,8 @@ pub enum Sabotage {
     LeaderRestore,
     /// What was not committed stays in a deposed leader's WAL.
     Undo,
+    /// A leader tells what became of a commit while it may still be made.
+    Fence,
 }
 
 /// What is run.
@@ -86,6 +88,7 @@ impl Plan {
         options.engine.backlog_bytes_max = self.tuning.backlog_bytes_max;
         options.engine.faults.skip_commit_wait = self.sabotage == Some(Sabotage::CommitWait);
         options.engine.faults.skip_undo = self.sabotage == Some(Sabotage::Undo);
+        options.engine.faults.skip_fence = self.sabotage == Some(Sabotage::Fence);
         options.faults.leader_restore = self.sabotage == Some(Sabotage::LeaderRestore);
         options.log.backend = Backend::Inline;
         options.log.segment_bytes = self.tuning.segment_bytes;

@@ -24,6 +24,7 @@ pub struct Report {
     unknown: usize,
     failed: usize,
     reads: usize,
+    told: (u64, u64),
     faults: FaultCounts,
     torn_changes: u64,
     terms_led: usize,
@@ -60,6 +61,7 @@ impl Report {
             unknown: history.count(Outcome::Unknown),
             failed: history.count(Outcome::Failed),
             reads: history.reads(),
+            told: history.told,
             faults: faults.counts(),
             torn_changes: NODES.iter().map(|host| world.disk(host).counts().torn_changes).sum(),
             terms_led: cluster.terms_led(),
@@ -76,7 +78,8 @@ impl fmt::Display for Report {
         let Self { faults, .. } = self;
         write!(
             f,
-            "seed={} simulated_s={:.1} acknowledged={} unknown={} failed={} reads={} crashes={} \
+            "seed={} simulated_s={:.1} acknowledged={} unknown={} failed={} reads={} \
+             told_applied={} told_not={} crashes={} \
              restarts={} link_faults={} torn_changes={} leaders={} checkpoints={} \
              installs={} hash={:016x}",
             self.seed,
@@ -85,6 +88,8 @@ impl fmt::Display for Report {
             self.unknown,
             self.failed,
             self.reads,
+            self.told.0,
+            self.told.1,
             faults.crashes,
             faults.restarts,
             faults.links,

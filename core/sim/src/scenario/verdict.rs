@@ -1,9 +1,11 @@
 //! What must be true once a cluster is whole again and nobody writes.
 //!
 //! 1. Soon after the last fault a write succeeds, and all nodes come to have applied all there is.
-//! 2. The databases of all nodes are the same, byte by byte, and SQLite finds no fault in them.
+//! 2. The databases of all nodes are the same, byte by byte, and SQLite finds no fault in them. So
+//!    are their records of outcomes.
 //! 3. What clients were told agrees with what is there: see `history`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -53,6 +55,19 @@ pub async fn settled(cluster: &Cluster) -> Result<()> {
         }
         sleep(Duration::from_millis(20)).await;
     }
+    Ok(())
+}
+
+/// Compares the records of outcomes. (2)
+pub fn records(cluster: &Cluster) -> Result<()> {
+    let records = cluster.records();
+    let different: BTreeSet<_> = records.values().collect();
+    let lengths = records.iter().map(|(host, record)| (host, record.len()));
+    ensure!(
+        records.len() == NODES.len() && different.len() == 1,
+        "the records of outcomes differ, in bytes: {:?}",
+        lengths.collect::<Vec<_>>()
+    );
     Ok(())
 }
 

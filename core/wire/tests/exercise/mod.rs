@@ -4,6 +4,7 @@
 //! 2. What was decoded can be encoded, and then decoded and encoded again to the same bytes.
 
 use bytes::{Bytes, BytesMut};
+use dqlite_wire::call::{Fetched, Ran, RowBatch, RowBatchEncoder};
 use dqlite_wire::{
     ClusterFormat, Frame, Protocol, Request, Response, ResponseContext, RowsDecoder, RowsEncoder,
     read_frame, read_hello,
@@ -31,6 +32,7 @@ fn exercise_frame(frame: &Frame) {
         }
     }
     exercise_rows(frame.body.clone());
+    exercise_batch(&RowBatch(frame.body.clone()));
 }
 
 fn exercise_request(frame: &Frame) {
@@ -55,9 +57,29 @@ fn exercise_response(frame: &Frame, context: ResponseContext) {
     if matches!(&response, Response::Rows(body) if body.is_empty() || body.len() % 8 != 0) {
         return; // Not cut from a stream, where bodies are whole words.
     }
+    if let Response::Ran(Ran { rows, .. }) | Response::Batch(Fetched { rows, .. }) = &response {
+        exercise_batch(rows);
+    }
     let once = whole(|out| response.encode(out).unwrap());
     let again = Response::decode(&sole_frame(&once), context).unwrap();
     assert_eq!(whole(|out| again.encode(out).unwrap()), once);
+}
+
+/// Reads a batch and writes it again.
+fn exercise_batch(batch: &RowBatch) {
+    let Ok(rows) = batch.rows() else { return };
+    let Ok(rows) = rows.collect::<Result<Vec<_>, _>>() else { return };
+    assert_eq!(rows.len(), batch.row_count() as usize);
+    let mut encoder = RowBatchEncoder::new(BytesMut::new());
+    encoder.begin(batch.column_count() as usize);
+    for row in &rows {
+        row.iter().for_each(|value| encoder.push(*value));
+        encoder.end_row();
+    }
+    let (again, _) = encoder.finish();
+    if !rows.is_empty() {
+        assert_eq!(again, *batch);
+    }
 }
 
 fn exercise_rows(body: Bytes) {
