@@ -164,8 +164,8 @@ mod tests {
         check(&|_| {}).unwrap();
         check(&|it| it.join = vec!["a:1".into(), "b:1".into()]).unwrap();
         check(&|it| it.heartbeat = it.election_min / 2).unwrap();
-        type Change = dyn Fn(&mut NodeOptions);
-        let wrong: [(&Change, &str); 12] = [
+        type Change<'a> = &'a dyn Fn(&mut NodeOptions);
+        let wrong: [(Change<'_>, &str); 12] = [
             (&|it| it.address = String::new(), "needs an address"),
             (&|it| it.address = "a\nb".into(), "needs an address"),
             (&|it| it.bind = Some(String::new()), "empty address"),
