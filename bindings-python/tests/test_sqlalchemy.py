@@ -150,7 +150,9 @@ def test_types_and_relations(engine):
         assert book.day == datetime.date(1, 1, 1)
         assert book.tags == ["a", {"b": None}]
         total = session.execute(
-            sa.select(Author.name, sa.func.count(), sa.func.sum(Book.price)).join(Book).group_by(Author.name)
+            sa.select(Author.name, sa.func.count(), sa.func.sum(Book.price))
+            .join(Book)
+            .group_by(Author.name)
         )
         assert total.all() == [("Ann", 2, decimal.Decimal("24.60"))]
 
