@@ -20,31 +20,40 @@ SQL = tuple[str, tuple[Any, ...]]
 
 DAY = 86_400_000_000
 
+# Without percent signs, which Django's schema editor takes for placeholders in an index.
 EXTRACTS = {
-    "year": "CAST(strftime('%%Y', {0}) AS INTEGER)",
-    "month": "CAST(strftime('%%m', {0}) AS INTEGER)",
-    "quarter": "(CAST(strftime('%%m', {0}) AS INTEGER) + 2) / 3",
-    "day": "CAST(strftime('%%d', {0}) AS INTEGER)",
-    "hour": "CAST(strftime('%%H', {0}) AS INTEGER)",
-    "minute": "CAST(strftime('%%M', {0}) AS INTEGER)",
-    "second": "CAST(strftime('%%S', {0}) AS INTEGER)",
-    "week_day": "CAST(strftime('%%w', {0}) AS INTEGER) + 1",
-    "iso_week_day": "(CAST(strftime('%%w', {0}) AS INTEGER) + 6) %% 7 + 1",
+    "year": "CAST(substr(date({0}), 1, 4) AS INTEGER)",
+    "month": "CAST(substr(date({0}), 6, 2) AS INTEGER)",
+    "quarter": "(CAST(substr(date({0}), 6, 2) AS INTEGER) + 2) / 3",
+    "day": "CAST(substr(date({0}), 9, 2) AS INTEGER)",
+    "hour": "CAST(substr(time({0}), 1, 2) AS INTEGER)",
+    "minute": "CAST(substr(time({0}), 4, 2) AS INTEGER)",
+    "second": "CAST(substr(time({0}), 7, 2) AS INTEGER)",
+    # From the days to the next Saturday or Sunday, if it is not today.
+    "week_day": "7 - CAST(julianday(date({0}), 'weekday 6') - julianday(date({0})) AS INTEGER)",
+    "iso_week_day": "7 - CAST(julianday(date({0}), 'weekday 0') - julianday(date({0})) AS INTEGER)",
     # A week is of the year that its Thursday is of.
-    "iso_year": "CAST(strftime('%%Y', {0}, '-3 days', 'weekday 4') AS INTEGER)",
-    "week": "(CAST(strftime('%%j', {0}, '-3 days', 'weekday 4') AS INTEGER) + 6) / 7",
+    "iso_year": "CAST(substr(date({0}, '-3 days', 'weekday 4'), 1, 4) AS INTEGER)",
+    "week": (
+        "CAST(julianday(date({0}), '-3 days', 'weekday 4') "
+        "- julianday(date({0}), '-3 days', 'weekday 4', 'start of year') AS INTEGER) / 7 + 1"
+    ),
 }
 TRUNCATIONS = {
-    "year": "strftime('%%Y-01-01', {0})",
+    "year": "date({0}, 'start of year')",
     "quarter": (
-        "date({0}, 'start of month', '-' || (CAST(strftime('%%m', {0}) AS INTEGER) + 2) %% 3 "
-        "|| ' months')"
+        "date({0}, 'start of year', "
+        "((CAST(substr(date({0}), 6, 2) AS INTEGER) - 1) / 3 * 3) || ' months')"
     ),
-    "month": "strftime('%%Y-%%m-01', {0})",
+    "month": "date({0}, 'start of month')",
     "week": "date({0}, '-6 days', 'weekday 1')",
     "day": "date({0})",
 }
-TIME_TRUNCATIONS = {"hour": "%%H:00:00", "minute": "%%H:%%M:00", "second": "%%H:%%M:%%S"}
+TIME_TRUNCATIONS = {
+    "hour": "substr({0}, 1, {1}) || ':00:00'",
+    "minute": "substr({0}, 1, {1} + 3) || ':00'",
+    "second": "{0}",
+}
 
 
 def extract(lookup: str, sql: str, params: Sequence[Any], zone: str | None, own: str | None) -> SQL:
@@ -83,7 +92,7 @@ def truncate_to_time(
         params = (*params, *params)
     else:
         moment, params = local(sql, params, zone, own)
-    return _fill(f"strftime('{TIME_TRUNCATIONS[lookup]}', {{0}})", moment, params)
+    return _fill(TIME_TRUNCATIONS[lookup].format("time({0})", 2), moment, params)
 
 
 def truncate(
@@ -94,8 +103,7 @@ def truncate(
     if lookup in TRUNCATIONS:
         return _fill(TRUNCATIONS[lookup] + " || ' 00:00:00'", moment, params)
     if lookup in TIME_TRUNCATIONS:
-        template = f"strftime('%%Y-%%m-%%d {TIME_TRUNCATIONS[lookup]}', {{0}})"
-        return _fill(template, moment, params)
+        return _fill(TIME_TRUNCATIONS[lookup].format("datetime({0})", 13), moment, params)
     raise ValueError(f"a date and time cannot be truncated to {lookup!r}")
 
 
