@@ -271,7 +271,7 @@ def test_regular_expressions_work_or_are_refused(engine):
         if connection.exec_driver_sql(has).scalar():
             assert connection.scalar(query) == 1
         else:
-            with pytest.raises(sa.exc.OperationalError, match="(?i)no such function: regexp"):
+            with pytest.raises(sa.exc.OperationalError, match=r"(?i)no such function: regexp"):
                 connection.scalar(query)
 
 

@@ -11,11 +11,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import DatabaseError, NotSupportedError
-from django.db.models import DecimalField, StdDev, Variance, Window
+from django.db.models import DateTimeField, DecimalField, StdDev, Variance, Window
 from django.db.models import functions as fn
 from django.db.models.expressions import CombinedExpression, DurationExpression
+from django.db.models.functions.datetime import TimezoneMixin
 from django.db.models.lookups import IRegex, Regex
 
 from . import temporal
@@ -44,7 +46,7 @@ HASHES = (fn.MD5, fn.SHA1, fn.SHA224, fn.SHA256, fn.SHA384, fn.SHA512)
 TIMES_N = "replace(hex(zeroblob({n})), '00', {text})"
 SCALARS: dict[type, tuple[str, ...]] = {
     fn.LPad: (
-        "CASE WHEN length(a) >= b THEN substr(a, 1, b) "
+        "CASE WHEN length(a) >= b AND c IS NOT NULL THEN substr(a, 1, b) "
         f"ELSE substr({TIMES_N.format(n='b', text='c')}, 1, b - length(a)) || a END",
         "a",
         "b",
@@ -163,6 +165,12 @@ def _regex(node: Any, compiler: Any, connection: Any) -> SQL:
     return _default(node, compiler, connection)
 
 
+def _zoned(node: Any, compiler: Any, connection: Any) -> SQL:
+    if settings.USE_TZ and isinstance(node.lhs.output_field, DateTimeField):
+        refuse_windows(node)
+    return _default(node, compiler, connection)
+
+
 def _random(node: Any, compiler: Any, connection: Any) -> SQL:
     # 53 bits, as many as a number between 0 and 1 can have.
     return "((random() & 9007199254740991) / 9007199254740992.0)", []
@@ -241,6 +249,7 @@ WRITERS: dict[type, Writer] = {
     fn.Radians: _template(f"((%(expressions)s) * {math.pi / 180!r})"),
     fn.Pi: _template(repr(math.pi)),
     fn.Random: _random,
+    TimezoneMixin: _zoned,
     Regex: _regex,
     IRegex: _regex,
     StdDev: _spread,

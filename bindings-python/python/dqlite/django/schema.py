@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any
 
 from django.db import OperationalError
@@ -25,12 +26,17 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
                 raise error
         return self
 
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         try:
             if exc_type is None:
                 self.connection.check_constraints()
         except BaseException as error:
-            # Django leaves the transaction open, to the end of the program. Others wait for it here.
+            # Django leaves the transaction open to the end of the program, and others wait for it.
             self._leave(type(error), error, error.__traceback__)
             raise
         self._leave(exc_type, exc_value, traceback)

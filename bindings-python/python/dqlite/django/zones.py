@@ -3,9 +3,9 @@
 SQLite knows UTC and the server's own zone, no others, so the expression holds the zone's changes as
 ``zoneinfo`` gives them. It is exact for every year that SQLite knows:
 
-1. The changes up to 2100 are listed, in a tree of CASEs.
-2. From 2072 on at the latest, changes follow rules like "the last Sunday of March". What they give
-   depends on the weekday of January 1 and on whether there is a February 29. The years 2072 to 2099
+1. The changes up to 2129 are listed, in a tree of CASEs.
+2. From 2101 on at the latest, changes follow rules like "the last Sunday of March". What they give
+   depends on the weekday of January 1 and on whether there is a February 29. The years 2101 to 2128
    have every combination, so a later year is read as one of them.
 """
 
@@ -18,8 +18,8 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 FIRST = datetime(1830, 1, 1)
-LAST = datetime(2100, 1, 1)
-CYCLE = range(2072, 2100)
+LAST = datetime(2129, 1, 1)
+CYCLE = range(2101, 2129)
 # Shorter than any two changes of any zone are apart; a test compares.
 STEP = timedelta(days=3)
 

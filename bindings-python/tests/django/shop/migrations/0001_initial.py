@@ -4,9 +4,7 @@ import uuid
 
 from django.db import migrations, models
 
-KEY = models.BigAutoField(
-    primary_key=True, auto_created=True, serialize=False, verbose_name="ID"
-)
+KEY = models.BigAutoField(primary_key=True, auto_created=True, serialize=False, verbose_name="ID")
 
 
 class Migration(migrations.Migration):

@@ -3,9 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-KEY = models.BigAutoField(
-    primary_key=True, auto_created=True, serialize=False, verbose_name="ID"
-)
+KEY = models.BigAutoField(primary_key=True, auto_created=True, serialize=False, verbose_name="ID")
 
 
 def make_tags(apps, schema_editor):
@@ -17,7 +15,9 @@ def make_tags(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("shop", "0002_remake")]
     operations = [
-        migrations.CreateModel("Tag", [("word", models.SlugField(primary_key=True, serialize=False))]),
+        migrations.CreateModel(
+            "Tag", [("word", models.SlugField(primary_key=True, serialize=False))]
+        ),
         migrations.CreateModel(
             "Tagging",
             [

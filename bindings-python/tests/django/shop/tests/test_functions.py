@@ -6,13 +6,14 @@ import statistics
 
 from django.db import NotSupportedError, connection
 from django.db.backends.sqlite3 import _functions as python
-from django.db.models import F, FloatField, StdDev, Value, Variance, Window
+from django.db.models import CharField, F, FloatField, StdDev, Value, Variance, Window
 from django.db.models import functions as fn
 from django.test import TestCase
 
 from shop.models import Author, Book
 
-TEXTS = ["", "a", "Straße", "日本語", "00", "a\0b", "x" * 50, None]
+# Without NUL, at which SQLite's own functions end a text.
+TEXTS = ["", "a", "Straße", "日本語", "00", "x" * 50, None]
 COUNTS = [0, 1, 2, 3, 7, 60, None]
 
 
@@ -42,7 +43,9 @@ class FunctionTests(TestCase):
         for text in TEXTS:
             for count in COUNTS:
                 self.assertEqual(
-                    self.value(fn.Repeat(Value(text), Value(count)), fn.Reverse(Value(text))),
+                    self.value(
+                        fn.Repeat(Value(text), Value(count)), fn.Reverse(Value(text, CharField()))
+                    ),
                     (python._sqlite_repeat(text, count), python._sqlite_reverse(text)),
                     (text, count),
                 )
@@ -117,7 +120,9 @@ class ServerFunctionTests(TestCase):
         if connection.features.has_function(function):
             self.assertAlmostEqual(query(), expected)
         else:
-            with self.assertRaisesRegex(NotSupportedError, rf"needs the SQL function {function}\(\)"):
+            with self.assertRaisesRegex(
+                NotSupportedError, rf"needs the SQL function {function}\(\)"
+            ):
                 query()
 
     def test_mathematics(self):
@@ -158,4 +163,4 @@ class ServerFunctionTests(TestCase):
         with self.assertRaisesRegex(NotSupportedError, r"needs the SQL function md5\(\)"):
             Author.objects.values_list(fn.MD5("full_name")).get()
         with self.assertRaisesRegex(NotSupportedError, r"needs the SQL function sha256\(\)"):
-            Author.objects.filter(full_name__sha256="").count()
+            Author.objects.annotate(h=fn.SHA256("full_name")).filter(h="").count()

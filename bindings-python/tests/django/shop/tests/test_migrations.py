@@ -42,7 +42,9 @@ class MigrationTests(TransactionTestCase):
         (author,) = new.get_model("shop", "Author").objects.all()
         self.assertEqual((author.full_name, author.born.year, author.email), ("Ann", 1970, None))
         (book,) = author.books.all()
-        self.assertEqual((book.title, str(book.price), book.weight, book.twice), ("I", "1.50", 1, 2))
+        self.assertEqual(
+            (book.title, str(book.price), book.weight, book.twice), ("I", "1.50", 1, 2)
+        )
         # Foreign keys that are enforced would have taken it along with the old table.
         self.assertEqual(rows("SELECT body FROM shop_note"), [("good",)])
         self.assertEqual(rows("PRAGMA foreign_key_check"), [])
@@ -80,7 +82,7 @@ class MigrationTests(TransactionTestCase):
             cursor.execute("DELETE FROM shop_book")
 
     def test_no_table_is_made_anew_while_foreign_keys_are_enforced(self):
-        off = mock.patch.object(DatabaseWrapper, "disable_constraint_checking", lambda self: True)
+        off = mock.patch.object(DatabaseWrapper, "disable_constraint_checking", return_value=True)
         with off, self.assertRaisesRegex(OperationalError, "run it again"):
             migrate("0002_remake")
         self.assertFalse(connection.in_atomic_block)

@@ -171,7 +171,10 @@ class QueryTests(TestCase):
 
     def test_conflicts(self):
         Author.objects.bulk_create(
-            [Author(full_name="x", email="ann@example.org"), Author(full_name="Cid", email="c@c.c")],
+            [
+                Author(full_name="x", email="ann@example.org"),
+                Author(full_name="Cid", email="c@c.c"),
+            ],
             ignore_conflicts=True,
         )
         self.assertEqual(Author.objects.count(), 3)
