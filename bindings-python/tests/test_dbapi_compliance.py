@@ -4,6 +4,7 @@ import shutil
 import tempfile
 
 import dbapi20
+import pytest
 
 import dqlite
 
@@ -53,7 +54,8 @@ class TestCompliance(dbapi20.DatabaseAPI20Test):
             lambda: cursor.execute("SELECT 1"),
             cursor.fetchone,
         ):
-            self.assertRaises(dqlite.Error, call)
+            with pytest.raises(dqlite.Error):
+                call()
 
 
 def test_nothing_else_is_overridden():
