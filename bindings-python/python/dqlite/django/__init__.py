@@ -13,7 +13,7 @@ An embedded node, which has a folder in place of a host and serves one process::
 
     DATABASES = {"default": {"ENGINE": "dqlite.django", "NAME": BASE_DIR / "data"}}
 
-``OPTIONS`` takes those of :func:`dqlite.connect`, with the names there, and Django's own for SQLite:
+``OPTIONS`` takes those of :func:`dqlite.connect` and, of Django's own for SQLite,
 ``transaction_mode`` and ``init_command``. ``IMMEDIATE`` is a good choice where many write: a
 transaction then waits for its turn as it begins, and does not fail in the middle.
 
