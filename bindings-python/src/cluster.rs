@@ -19,11 +19,7 @@ impl Cluster {
     }
 
     /// Runs a call of the core.
-    fn wait<T, F>(
-        &self,
-        py: Python<'_>,
-        call: impl FnOnce(dqlite::Cluster) -> F,
-    ) -> PyResult<T>
+    fn wait<T, F>(&self, py: Python<'_>, call: impl FnOnce(dqlite::Cluster) -> F) -> PyResult<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
@@ -36,7 +32,10 @@ impl Cluster {
 ///
 /// # Errors
 /// `InterfaceError`: the URL or an option is wrong.
-pub fn at(target: &Bound<'_, PyAny>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<dqlite::Cluster> {
+pub fn at(
+    target: &Bound<'_, PyAny>,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<dqlite::Cluster> {
     let py = target.py();
     let target = options::target(target)?;
     let options = options::of_cluster(py, keywords)?;

@@ -187,11 +187,7 @@ impl Connection {
 
     /// Copies the database into a file.
     #[pyo3(signature = (path, progress = None))]
-    fn backup(
-        &self,
-        path: &Bound<'_, PyAny>,
-        progress: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
+    fn backup(&self, path: &Bound<'_, PyAny>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         backup::run(self, path, progress)
     }
 

@@ -33,9 +33,9 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use super::aio::completions::Completions;
-    #[pymodule_export]
     use super::aio::cluster::AsyncCluster;
+    #[pymodule_export]
+    use super::aio::completions::Completions;
     #[pymodule_export]
     use super::aio::connection::{AsyncConnection, Tries, connect_async};
     #[pymodule_export]

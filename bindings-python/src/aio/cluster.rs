@@ -32,10 +32,15 @@ impl AsyncCluster {
         F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
     {
         let call = call(self.core.get(py)?.clone());
-        start(py, self.completions.get(), |it| droppable(it, call), |py, done| match done {
-            Some(value) => finish(py, value),
-            None => Ok(py.None()),
-        })
+        start(
+            py,
+            self.completions.get(),
+            |it| droppable(it, call),
+            |py, done| match done {
+                Some(value) => finish(py, value),
+                None => Ok(py.None()),
+            },
+        )
     }
 }
 
@@ -56,15 +61,19 @@ impl AsyncCluster {
     }
 
     fn members(&self, py: Python<'_>) -> PyResult<Operation> {
-        self.start(py, |core| async move { core.members().await }, |py, members| {
-            Ok(records::members(py, &members)?.into_any().unbind())
-        })
+        self.start(
+            py,
+            |core| async move { core.members().await },
+            |py, members| Ok(records::members(py, &members)?.into_any().unbind()),
+        )
     }
 
     fn leader(&self, py: Python<'_>) -> PyResult<Operation> {
-        self.start(py, |core| async move { records::leader_of(&core).await }, |py, leader| {
-            Ok(records::node_info(py, &leader)?.unbind())
-        })
+        self.start(
+            py,
+            |core| async move { records::leader_of(&core).await },
+            |py, leader| Ok(records::node_info(py, &leader)?.unbind()),
+        )
     }
 
     fn add(&self, py: Python<'_>, id: u64, address: String, role: &str) -> PyResult<Operation> {
@@ -86,9 +95,11 @@ impl AsyncCluster {
     }
 
     fn describe(&self, py: Python<'_>, address: String) -> PyResult<Operation> {
-        self.start(py, |core| async move { core.describe(&address).await }, |py, found| {
-            Ok(records::metadata(py, found)?.unbind())
-        })
+        self.start(
+            py,
+            |core| async move { core.describe(&address).await },
+            |py, found| Ok(records::metadata(py, found)?.unbind()),
+        )
     }
 
     fn weight(&self, py: Python<'_>, address: String, weight: u64) -> PyResult<Operation> {
@@ -96,9 +107,11 @@ impl AsyncCluster {
     }
 
     fn databases(&self, py: Python<'_>) -> PyResult<Operation> {
-        self.start(py, |core| async move { core.databases().await }, |py, databases| {
-            Ok(records::databases(py, &databases)?.into_any().unbind())
-        })
+        self.start(
+            py,
+            |core| async move { core.databases().await },
+            |py, databases| Ok(records::databases(py, &databases)?.into_any().unbind()),
+        )
     }
 
     fn dump(&self, database: String, path: &Bound<'_, PyAny>) -> PyResult<Operation> {

@@ -35,7 +35,8 @@ pub fn connect_async(
     let target = options::target(target)?;
     let options = options::opening(py, &target, options)?;
     let back = completions.clone().unbind();
-    let call = |operation| droppable(operation, async move { dqlite::connect(&target, options).await });
+    let call =
+        |operation| droppable(operation, async move { dqlite::connect(&target, options).await });
     start(py, completions.get(), call, move |py, core| match core {
         Some(core) => Ok(Py::new(py, AsyncConnection::new(back, core))?.into_any()),
         None => Ok(py.None()),
@@ -144,11 +145,7 @@ impl AsyncConnection {
     }
 
     /// Copies the database into a file; `progress` is called by the event loop.
-    fn backup(
-        &self,
-        path: &Bound<'_, PyAny>,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<Operation> {
+    fn backup(&self, path: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>) -> PyResult<Operation> {
         let py = path.py();
         let path = options::path("path", path)?;
         let queue = self.completions.get().queue(py)?.clone();
