@@ -223,8 +223,8 @@ impl Node {
         self.inner.changer.assign(id, role).await
     }
 
-    /// Makes `by` a voter in the place of the voter `lost`, which becomes a spare, in one change. It
-    /// must have caught up with the log, which is waited for. The leader only; one change at a
+    /// Makes `by` a voter in the place of the voter `lost`, which becomes a spare, in one change.
+    /// It must have caught up with the log, which is waited for. The leader only; one change at a
     /// time.
     ///
     /// # Errors
