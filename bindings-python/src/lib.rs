@@ -14,6 +14,7 @@ mod aio;
 mod backup;
 mod cluster;
 mod columns;
+mod command;
 mod connection;
 mod cursor;
 mod errors;
@@ -46,6 +47,8 @@ mod _native {
     use super::aio::operation::Operation;
     #[pymodule_export]
     use super::cluster::Cluster;
+    #[pymodule_export]
+    use super::command::main;
     #[pymodule_export]
     use super::connection::{Connection, connect};
     #[pymodule_export]
