@@ -1,42 +1,49 @@
 //! `dqlite.Cluster`: who is in a cluster and what they do.
 
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::errors::local;
 use crate::fork::Owned;
 use crate::{options, records, runtime};
 
 /// A cluster as a whole.
 #[pyclass(module = "dqlite", frozen)]
 pub struct Cluster {
-    core: Owned<dqlite::Cluster>,
+    core: Owned<Mutex<Option<dqlite::Cluster>>>,
 }
 
 impl Cluster {
     /// Wraps a cluster of the core.
     pub fn of(core: dqlite::Cluster) -> Self {
-        Self { core: Owned::new(core) }
+        Self { core: Owned::new(Mutex::new(Some(core))) }
     }
 
     /// Runs a call of the core.
-    fn wait<T, F>(
-        &self,
-        py: Python<'_>,
-        call: impl FnOnce(dqlite::Cluster) -> F,
-    ) -> PyResult<T>
+    fn wait<T, F>(&self, py: Python<'_>, call: impl FnOnce(dqlite::Cluster) -> F) -> PyResult<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
     {
-        runtime::wait(py, call(self.core.get(py)?.clone()))
+        let core = self.core.get(py)?.lock().clone();
+        runtime::wait(py, call(core.ok_or_else(|| closed(py))?))
     }
+}
+
+/// The error for use after close.
+pub fn closed(py: Python<'_>) -> PyErr {
+    local(py, "connection.closed", "the way to the cluster was closed")
 }
 
 /// The cluster at a URL.
 ///
 /// # Errors
 /// `InterfaceError`: the URL or an option is wrong.
-pub fn at(target: &Bound<'_, PyAny>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<dqlite::Cluster> {
+pub fn at(
+    target: &Bound<'_, PyAny>,
+    keywords: Option<&Bound<'_, PyDict>>,
+) -> PyResult<dqlite::Cluster> {
     let py = target.py();
     let target = options::target(target)?;
     let options = options::of_cluster(py, keywords)?;
@@ -48,7 +55,10 @@ pub fn at(target: &Bound<'_, PyAny>, keywords: Option<&Bound<'_, PyDict>>) -> Py
 #[pymethods]
 impl Cluster {
     #[new]
-    #[pyo3(signature = (target, **options))]
+    #[pyo3(
+        signature = (target, **options),
+        text_signature = "(target, *, timeout=None, tls_ca=None, tls_cert=None, tls_key=None)"
+    )]
     fn new(target: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         at(target, options).map(Self::of)
     }
@@ -115,7 +125,8 @@ impl Cluster {
 
     /// Lets go of the network connections.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.core.get(py).map(drop)
+        let _old = self.core.get(py)?.lock().take();
+        Ok(())
     }
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {

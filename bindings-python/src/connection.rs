@@ -101,19 +101,15 @@ impl Connection {
 #[pymethods]
 impl Connection {
     /// A new cursor.
-    #[pyo3(signature = (factory = None))]
-    fn cursor<'py>(
-        slf: &Bound<'py, Self>,
-        factory: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        match factory {
-            Some(factory) => factory.call1((slf,)),
-            None => Ok(Bound::new(slf.py(), Cursor::of(slf)?)?.into_any()),
-        }
+    fn cursor<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Cursor>> {
+        Bound::new(slf.py(), Cursor::of(slf)?)
     }
 
     /// Runs a statement in a new cursor.
-    #[pyo3(signature = (sql, parameters = None, /))]
+    #[pyo3(
+        signature = (sql, parameters = None),
+        text_signature = "($self, sql, parameters=())"
+    )]
     fn execute<'py>(
         slf: &Bound<'py, Self>,
         sql: &Bound<'py, PyAny>,
@@ -125,7 +121,7 @@ impl Connection {
     }
 
     /// Runs a statement once for each set of parameters, in a new cursor.
-    #[pyo3(signature = (sql, parameters, /))]
+    #[pyo3(signature = (sql, parameters))]
     fn executemany<'py>(
         slf: &Bound<'py, Self>,
         sql: &Bound<'py, PyAny>,
@@ -137,7 +133,7 @@ impl Connection {
     }
 
     /// Runs any number of statements, in a new cursor.
-    #[pyo3(signature = (sql, /))]
+    #[pyo3(signature = (sql))]
     fn executescript<'py>(
         slf: &Bound<'py, Self>,
         sql: &Bound<'py, PyAny>,
@@ -187,11 +183,7 @@ impl Connection {
 
     /// Copies the database into a file.
     #[pyo3(signature = (path, progress = None))]
-    fn backup(
-        &self,
-        path: &Bound<'_, PyAny>,
-        progress: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
+    fn backup(&self, path: &Bound<'_, PyAny>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         backup::run(self, path, progress)
     }
 

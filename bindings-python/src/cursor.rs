@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::columns;
@@ -228,7 +227,10 @@ impl Cursor {
     }
 
     /// Runs a statement.
-    #[pyo3(signature = (sql, parameters = None, /))]
+    #[pyo3(
+        signature = (sql, parameters = None),
+        text_signature = "($self, sql, parameters=())"
+    )]
     fn execute<'py>(
         slf: &Bound<'py, Self>,
         sql: &Bound<'py, PyAny>,
@@ -239,7 +241,7 @@ impl Cursor {
     }
 
     /// Runs a statement once for each set of parameters.
-    #[pyo3(signature = (sql, parameters, /))]
+    #[pyo3(signature = (sql, parameters))]
     fn executemany<'py>(
         slf: &Bound<'py, Self>,
         sql: &Bound<'py, PyAny>,
@@ -250,7 +252,7 @@ impl Cursor {
     }
 
     /// Runs any number of statements.
-    #[pyo3(signature = (sql, /))]
+    #[pyo3(signature = (sql))]
     fn executescript<'py>(
         slf: &Bound<'py, Self>,
         sql: &Bound<'py, PyAny>,

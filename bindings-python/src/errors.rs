@@ -42,31 +42,31 @@ impl Fault {
 /// The exception for an error of the core.
 pub fn raise(py: Python<'_>, error: dqlite::Error) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    made(py, &MAKE, "_from_fault", error)
+    made(py, &MAKE, "dqlite.errors", error)
 }
 
-/// The same for an event loop: what its `resolve` gives is awaited.
+/// The same with the classes of `dqlite.aio`, whose `resolve` is awaited.
 pub fn raise_async(py: Python<'_>, error: dqlite::Error) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    made(py, &MAKE, "_from_fault_async", error)
+    made(py, &MAKE, "dqlite.aio", error)
 }
 
 fn made(
     py: Python<'_>,
     cell: &'static PyOnceLock<Py<PyAny>>,
-    maker: &str,
+    module: &str,
     error: dqlite::Error,
 ) -> PyErr {
     let made = || -> PyResult<Bound<'_, PyAny>> {
-        let make = imported(py, cell, "dqlite.errors", maker)?;
+        let make = imported(py, cell, module, "_from_fault")?;
         let fields = (
-            class_name(error.class()),
+            error.class().name(),
             error.id(),
             error.code(),
             error.name(),
             error.message(),
-            retryable(error.retryable()),
-            outcome(error.outcome()),
+            error.retryable().name(),
+            error.outcome().name(),
         );
         let fault = Bound::new(py, Fault { error: error.clone() })?;
         make.call1((fields, fault))
@@ -93,40 +93,4 @@ pub fn fault_of(py: Python<'_>, exception: &PyErr) -> Option<dqlite::Error> {
     let fault = exception.value(py).getattr("_fault").ok()?;
     let fault = fault.cast_into::<Fault>().ok()?;
     Some(fault.get().error().clone())
-}
-
-fn class_name(class: dqlite::ErrorClass) -> &'static str {
-    use dqlite::ErrorClass as Class;
-    match class {
-        Class::Warning => "Warning",
-        Class::Interface => "InterfaceError",
-        Class::Data => "DataError",
-        Class::Operational => "OperationalError",
-        Class::Integrity => "IntegrityError",
-        Class::Internal => "InternalError",
-        Class::Programming => "ProgrammingError",
-        Class::NotSupported => "NotSupportedError",
-        Class::NotLeader => "NotLeaderError",
-        Class::Busy => "BusyError",
-        Class::Timeout => "TimeoutError",
-        Class::Interrupted => "InterruptedError",
-        Class::Unavailable => "UnavailableError",
-        Class::OutcomeUnknown => "OutcomeUnknownError",
-    }
-}
-
-fn retryable(retryable: dqlite::Retryable) -> &'static str {
-    match retryable {
-        dqlite::Retryable::No => "no",
-        dqlite::Retryable::Yes => "yes",
-        dqlite::Retryable::AfterRollback => "after_rollback",
-    }
-}
-
-fn outcome(outcome: dqlite::Outcome) -> &'static str {
-    match outcome {
-        dqlite::Outcome::NotApplied => "not_applied",
-        dqlite::Outcome::Unknown => "unknown",
-        dqlite::Outcome::Applied => "applied",
-    }
 }

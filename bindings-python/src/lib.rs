@@ -14,6 +14,7 @@ mod aio;
 mod backup;
 mod cluster;
 mod columns;
+mod command;
 mod connection;
 mod cursor;
 mod errors;
@@ -33,9 +34,9 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use super::aio::completions::Completions;
-    #[pymodule_export]
     use super::aio::cluster::AsyncCluster;
+    #[pymodule_export]
+    use super::aio::completions::Completions;
     #[pymodule_export]
     use super::aio::connection::{AsyncConnection, Tries, connect_async};
     #[pymodule_export]
@@ -46,6 +47,8 @@ mod _native {
     use super::aio::operation::Operation;
     #[pymodule_export]
     use super::cluster::Cluster;
+    #[pymodule_export]
+    use super::command::main;
     #[pymodule_export]
     use super::connection::{Connection, connect};
     #[pymodule_export]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dqlite::{Member, NodeSettings};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyDict;
 use tokio::sync::Mutex;
 
 use crate::cluster::Cluster;
@@ -104,7 +104,14 @@ impl Node {
 #[pymethods]
 impl Node {
     #[new]
-    #[pyo3(signature = (data_dir, **options))]
+    #[pyo3(
+        signature = (data_dir, **options),
+        text_signature = "(data_dir, *, tls_ca=None, tls_cert=None, tls_key=None, address, \
+                          join=None, id=None, bind=None, voters=None, standbys=None, \
+                          failure_domain=None, weight=None, log_backend=None, \
+                          checkpoint_frames=None, snapshot_threshold=None, \
+                          election_timeout=None, heartbeat=None)"
+    )]
     fn new(data_dir: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let settings = options::of_node(data_dir, options)?;
         Ok(Self { node: Owned::new(Lazy::new(settings)) })
@@ -122,7 +129,12 @@ impl Node {
     }
 
     /// Opens a connection to one of the cluster's databases.
-    #[pyo3(signature = (database = "main", **options))]
+    #[pyo3(
+        signature = (database = "main", **options),
+        text_signature = "($self, database='main', *, autocommit=None, consistency=None, \
+                          max_staleness=None, timeout=None, busy_timeout=None, retry=None, \
+                          convert=None)"
+    )]
     fn connect(
         &self,
         py: Python<'_>,
@@ -157,7 +169,7 @@ impl Node {
     /// How far the node is.
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let node = self.running(py, IfStopped::Refuse)?;
-        records::status(py, &node.status())
+        records::status(py, &node)
     }
 
     /// The node's number; `None` before it has started, unless it was given.

@@ -50,9 +50,7 @@ pub fn opening(
 
 fn says_autocommit(target: &str) -> bool {
     let query = target.strip_prefix("dqlite://").and_then(|url| url.split_once('?'));
-    query.is_some_and(|(_, query)| {
-        query.split('&').any(|option| option.starts_with("autocommit="))
-    })
+    query.is_some_and(|(_, query)| query.split('&').any(|option| option.starts_with("autocommit=")))
 }
 
 /// The error for a keyword that no option has.
@@ -151,7 +149,8 @@ pub fn target(object: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(text) = object.extract::<String>() {
         return Ok(text);
     }
-    let path = object.extract::<PathBuf>().ok().and_then(|path| path.into_os_string().into_string().ok());
+    let path =
+        object.extract::<PathBuf>().ok().and_then(|path| path.into_os_string().into_string().ok());
     path.ok_or_else(|| {
         let message = "the target is a URL, or a path in UTF-8";
         local(object.py(), "target", message)
@@ -169,7 +168,8 @@ pub fn through_node(
     let options = opening(py, "", keywords)?;
     let tls = [&options.tls_ca, &options.tls_cert, &options.tls_key];
     if tls.iter().any(|path| path.is_some()) || options.database.is_some() {
-        let message = "a connection through a node has the node's database argument and TLS options";
+        let message =
+            "a connection through a node has the node's database argument and TLS options";
         return Err(local(py, "option.unknown", message));
     }
     Ok(options)

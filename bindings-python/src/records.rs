@@ -1,4 +1,4 @@
-//! The core's records as the named tuples of `dqlite.records`.
+//! The core's records as the named tuples of `dqlite.types`.
 
 use dqlite::{DatabaseStatus, Metadata, NodeInfo, Progress, Role};
 use pyo3::prelude::*;
@@ -11,7 +11,7 @@ use crate::wait::imported;
 macro_rules! record {
     ($py:expr, $name:literal, $fields:expr) => {{
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        imported($py, &CLASS, "dqlite.records", $name)?.call1($fields)
+        imported($py, &CLASS, "dqlite.types", $name)?.call1($fields)
     }};
 }
 
@@ -96,7 +96,8 @@ pub fn role(py: Python<'_>, name: &str) -> PyResult<Role> {
 ///
 /// # Errors
 /// Python's.
-pub fn status<'py>(py: Python<'py>, status: &dqlite::Status) -> PyResult<Bound<'py, PyAny>> {
+pub fn status<'py>(py: Python<'py>, node: &dqlite::Node) -> PyResult<Bound<'py, PyAny>> {
+    let status = node.status();
     let role = status.role.map(|role| match role {
         dqlite::MemberRole::Voter => "voter",
         dqlite::MemberRole::StandBy => "standby",
@@ -111,6 +112,7 @@ pub fn status<'py>(py: Python<'py>, status: &dqlite::Status) -> PyResult<Bound<'
         status.last_index,
         status.commit_index,
         status.applied_index,
+        databases(py, &node.databases())?,
     );
     Ok(record!(py, "NodeStatus", fields)?)
 }

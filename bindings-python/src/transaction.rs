@@ -79,7 +79,9 @@ pub fn run<'py>(
     let (body, this) = (body.clone().unbind(), connection.clone().unbind());
     let ran = detached(py, || {
         Ok(core.transaction(mode, |_| {
-            Python::attach(|py| body.call1(py, (&this,)).map_err(|error| Failure::raised(py, error)))
+            Python::attach(|py| {
+                body.call1(py, (&this,)).map_err(|error| Failure::raised(py, error))
+            })
         }))
     })?;
     match ran {

@@ -150,7 +150,9 @@ def test_types_and_relations(engine):
         assert book.day == datetime.date(1, 1, 1)
         assert book.tags == ["a", {"b": None}]
         total = session.execute(
-            sa.select(Author.name, sa.func.count(), sa.func.sum(Book.price)).join(Book).group_by(Author.name)
+            sa.select(Author.name, sa.func.count(), sa.func.sum(Book.price))
+            .join(Book)
+            .group_by(Author.name)
         )
         assert total.all() == [("Ann", 2, decimal.Decimal("24.60"))]
 
@@ -269,7 +271,7 @@ def test_regular_expressions_work_or_are_refused(engine):
         if connection.exec_driver_sql(has).scalar():
             assert connection.scalar(query) == 1
         else:
-            with pytest.raises(sa.exc.OperationalError, match="(?i)no such function: regexp"):
+            with pytest.raises(sa.exc.OperationalError, match=r"(?i)no such function: regexp"):
                 connection.scalar(query)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
@@ -16,7 +15,7 @@ def main() -> int:
     # Python's handler waits for the interpreter, which the command does not come back to.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.stdout.flush()
-    return _native.main([os.fspath(sys.argv[0]), *sys.argv[1:]], [sys.executable, "-m", "dqlite"])
+    return _native.main(["dqlite", *sys.argv[1:]], [sys.executable, "-m", "dqlite"])
 
 
 if __name__ == "__main__":

@@ -1,41 +1,92 @@
 //! What `dqlite.aio.Cluster` is made of.
 
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::completions::Completions;
 use super::operation::{Operation, droppable, start};
 use crate::fork::Owned;
+use crate::node::{self, IfStopped, Lazy};
 use crate::{cluster, options, records};
 
 /// A cluster, for one event loop.
 #[pyclass(module = "dqlite._native", frozen)]
 pub struct AsyncCluster {
     completions: Py<Completions>,
-    core: Owned<dqlite::Cluster>,
+    source: Owned<Mutex<Source>>,
+}
+
+/// Where the core's cluster comes from.
+#[derive(Clone)]
+enum Source {
+    Url(dqlite::Cluster),
+    /// A node, which may have to be started first.
+    Node(Lazy),
+    Closed,
+}
+
+impl Source {
+    async fn cluster(self) -> Result<Result<dqlite::Cluster, Missing>, dqlite::Error> {
+        match self {
+            Self::Url(cluster) => Ok(Ok(cluster)),
+            Self::Node(node) => {
+                let running = node.running(IfStopped::Refuse).await?;
+                Ok(running.map(|node| node.cluster()).ok_or(Missing::Stopped))
+            }
+            Self::Closed => Ok(Err(Missing::Closed)),
+        }
+    }
+}
+
+/// Why there is no cluster to ask.
+enum Missing {
+    Stopped,
+    Closed,
+}
+
+impl Missing {
+    fn error(&self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Stopped => node::stopped(py),
+            Self::Closed => cluster::closed(py),
+        }
+    }
 }
 
 impl AsyncCluster {
-    /// Wraps a cluster of the core.
-    pub fn of(completions: Py<Completions>, core: dqlite::Cluster) -> Self {
-        Self { completions, core: Owned::new(core) }
+    /// The cluster of a node.
+    pub fn of_node(completions: Py<Completions>, node: Lazy) -> Self {
+        Self { completions, source: Owned::new(Mutex::new(Source::Node(node))) }
     }
 
     fn start<T, F>(
         &self,
         py: Python<'_>,
-        call: impl FnOnce(dqlite::Cluster) -> F,
+        call: impl FnOnce(dqlite::Cluster) -> F + Send + 'static,
         finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
     ) -> PyResult<Operation>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
     {
-        let call = call(self.core.get(py)?.clone());
-        start(py, self.completions.get(), |it| droppable(it, call), |py, done| match done {
-            Some(value) => finish(py, value),
-            None => Ok(py.None()),
-        })
+        let source = self.source.get(py)?.lock().clone();
+        let call = async move {
+            match source.cluster().await? {
+                Ok(cluster) => call(cluster).await.map(Ok),
+                Err(missing) => Ok(Err(missing)),
+            }
+        };
+        start(
+            py,
+            self.completions.get(),
+            |it| droppable(it, call),
+            |py, done| match done {
+                Some(Ok(value)) => finish(py, value),
+                Some(Err(missing)) => Err(missing.error(py)),
+                None => Ok(py.None()),
+            },
+        )
     }
 }
 
@@ -52,19 +103,24 @@ impl AsyncCluster {
         target: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Ok(Self::of(completions, cluster::at(target, options)?))
+        let source = Source::Url(cluster::at(target, options)?);
+        Ok(Self { completions, source: Owned::new(Mutex::new(source)) })
     }
 
     fn members(&self, py: Python<'_>) -> PyResult<Operation> {
-        self.start(py, |core| async move { core.members().await }, |py, members| {
-            Ok(records::members(py, &members)?.into_any().unbind())
-        })
+        self.start(
+            py,
+            |core| async move { core.members().await },
+            |py, members| Ok(records::members(py, &members)?.into_any().unbind()),
+        )
     }
 
     fn leader(&self, py: Python<'_>) -> PyResult<Operation> {
-        self.start(py, |core| async move { records::leader_of(&core).await }, |py, leader| {
-            Ok(records::node_info(py, &leader)?.unbind())
-        })
+        self.start(
+            py,
+            |core| async move { records::leader_of(&core).await },
+            |py, leader| Ok(records::node_info(py, &leader)?.unbind()),
+        )
     }
 
     fn add(&self, py: Python<'_>, id: u64, address: String, role: &str) -> PyResult<Operation> {
@@ -86,9 +142,11 @@ impl AsyncCluster {
     }
 
     fn describe(&self, py: Python<'_>, address: String) -> PyResult<Operation> {
-        self.start(py, |core| async move { core.describe(&address).await }, |py, found| {
-            Ok(records::metadata(py, found)?.unbind())
-        })
+        self.start(
+            py,
+            |core| async move { core.describe(&address).await },
+            |py, found| Ok(records::metadata(py, found)?.unbind()),
+        )
     }
 
     fn weight(&self, py: Python<'_>, address: String, weight: u64) -> PyResult<Operation> {
@@ -96,14 +154,21 @@ impl AsyncCluster {
     }
 
     fn databases(&self, py: Python<'_>) -> PyResult<Operation> {
-        self.start(py, |core| async move { core.databases().await }, |py, databases| {
-            Ok(records::databases(py, &databases)?.into_any().unbind())
-        })
+        self.start(
+            py,
+            |core| async move { core.databases().await },
+            |py, databases| Ok(records::databases(py, &databases)?.into_any().unbind()),
+        )
     }
 
     fn dump(&self, database: String, path: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let py = path.py();
         let path = options::path("path", path)?;
         self.start(py, |core| async move { core.dump(&database, &path).await }, nothing)
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let _old = std::mem::replace(&mut *self.source.get(py)?.lock(), Source::Closed);
+        Ok(())
     }
 }

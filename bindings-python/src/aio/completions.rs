@@ -31,8 +31,7 @@ impl Completions {
     #[new]
     fn new(event_loop: Bound<'_, PyAny>) -> PyResult<Self> {
         let call_soon = event_loop.getattr("call_soon_threadsafe")?.unbind();
-        let queue =
-            Queue { ended: Mutex::default(), event_loop: event_loop.unbind(), call_soon };
+        let queue = Queue { ended: Mutex::default(), event_loop: event_loop.unbind(), call_soon };
         Ok(Self { queue: Owned::new(Arc::new(queue)) })
     }
 

@@ -1,6 +1,7 @@
 //! What `dqlite.aio.Connection` is made of.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -11,6 +12,7 @@ use tokio::sync::Mutex;
 use super::completions::Completions;
 use super::cursor::AsyncCursor;
 use super::operation::{Operation, droppable, start};
+use crate::errors::{self, local};
 use crate::fork::Owned;
 use crate::options;
 use crate::records;
@@ -35,7 +37,8 @@ pub fn connect_async(
     let target = options::target(target)?;
     let options = options::opening(py, &target, options)?;
     let back = completions.clone().unbind();
-    let call = |operation| droppable(operation, async move { dqlite::connect(&target, options).await });
+    let call =
+        |operation| droppable(operation, async move { dqlite::connect(&target, options).await });
     start(py, completions.get(), call, move |py, core| match core {
         Some(core) => Ok(Py::new(py, AsyncConnection::new(back, core))?.into_any()),
         None => Ok(py.None()),
@@ -139,16 +142,8 @@ impl AsyncConnection {
         self.start_plain(py, move |core| async move { core.wait_for(index).await })
     }
 
-    fn set_autocommit(&self, py: Python<'_>, on: bool) -> PyResult<Operation> {
-        self.start_plain(py, move |core| async move { core.set_autocommit(on).await })
-    }
-
     /// Copies the database into a file; `progress` is called by the event loop.
-    fn backup(
-        &self,
-        path: &Bound<'_, PyAny>,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<Operation> {
+    fn backup(&self, path: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>) -> PyResult<Operation> {
         let py = path.py();
         let path = options::path("path", path)?;
         let queue = self.completions.get().queue(py)?.clone();
@@ -182,6 +177,22 @@ impl AsyncConnection {
     fn autocommit(&self, py: Python<'_>) -> PyResult<bool> {
         let core = self.core(py)?;
         Ok(py.detach(|| core.autocommit()))
+    }
+
+    /// Not while a transaction is open that this would commit: a setter cannot wait.
+    #[setter]
+    fn set_autocommit(&self, py: Python<'_>, on: bool) -> PyResult<()> {
+        let core = self.core(py)?;
+        if on && core.in_transaction() {
+            let message = "a transaction is open: await commit() or rollback() first";
+            return Err(local(py, "misuse", message));
+        }
+        let setting = std::pin::pin!(core.set_autocommit(on));
+        match setting.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(set) => set.map_err(|error| errors::raise_async(py, error)),
+            // Another thread began a transaction meanwhile.
+            Poll::Pending => Err(local(py, "misuse", "a transaction is open")),
+        }
     }
 
     #[getter]

@@ -97,11 +97,7 @@ impl AsyncCursor {
         self.start(sql.py(), work)
     }
 
-    fn executemany(
-        &self,
-        sql: &Bound<'_, PyAny>,
-        sets: &Bound<'_, PyAny>,
-    ) -> PyResult<Operation> {
+    fn executemany(&self, sql: &Bound<'_, PyAny>, sets: &Bound<'_, PyAny>) -> PyResult<Operation> {
         let work = Work::Many(utf8(text(sql)?)?.to_owned(), values::many(sets)?);
         self.start(sql.py(), work)
     }

@@ -83,9 +83,9 @@ impl AsyncNode {
     }
 
     fn status(&self, completions: &Bound<'_, Completions>) -> PyResult<Operation> {
-        let call = |node: dqlite::Node| async move { Ok(node.status()) };
-        self.start_call(completions, IfStopped::Refuse, call, |py, status| {
-            Ok(records::status(py, &status)?.unbind())
+        let call = |node: dqlite::Node| async move { Ok(node) };
+        self.start_call(completions, IfStopped::Refuse, call, |py, node| {
+            Ok(records::status(py, &node)?.unbind())
         })
     }
 
@@ -105,13 +105,8 @@ impl AsyncNode {
         })
     }
 
-    /// Gives an [`AsyncCluster`].
-    fn cluster(&self, completions: &Bound<'_, Completions>) -> PyResult<Operation> {
-        let back = completions.clone().unbind();
-        let call = |node: dqlite::Node| async move { Ok(node.cluster()) };
-        self.start_call(completions, IfStopped::Refuse, call, |py, core| {
-            Ok(Py::new(py, AsyncCluster::of(back, core))?.into_any())
-        })
+    fn cluster(&self, completions: Py<Completions>, py: Python<'_>) -> PyResult<AsyncCluster> {
+        Ok(AsyncCluster::of_node(completions, self.node.get(py)?.clone()))
     }
 
     #[getter]

@@ -61,7 +61,8 @@ impl Conversion {
             };
             let kind = value.value_type();
             let number = column + 1;
-            let message = format!("column {number}: declared as {form}, but holds another {kind:?}");
+            let message =
+                format!("column {number}: declared as {form}, but holds another {kind:?}");
             local(py, "value.convert", message)
         })
     }

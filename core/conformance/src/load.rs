@@ -95,7 +95,8 @@ pub fn load(path: &Path) -> Result<Vec<Case>> {
         let found: File = toml::from_str(&text).with_context(|| format!("{}", file.display()))?;
         let theme = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         for case in found.case {
-            check(&case, &theme).with_context(|| format!("{}: {}", file.display(), case.name))?;
+            check(&case, path.is_dir().then_some(&theme))
+                .with_context(|| format!("{}: {}", file.display(), case.name))?;
             ensure!(names.insert(case.name.clone()), "two cases are called {}", case.name);
             cases.push(case);
         }
@@ -103,9 +104,13 @@ pub fn load(path: &Path) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-fn check(case: &Case, theme: &str) -> Result<()> {
-    let about = case.name.strip_prefix(theme).and_then(|rest| rest.strip_prefix('.'));
-    ensure!(about.is_some_and(|about| !about.is_empty()), "the name does not begin with {theme}.");
+/// In a folder of many files each case is called after its file.
+fn check(case: &Case, theme: Option<&String>) -> Result<()> {
+    if let Some(theme) = theme {
+        let about = case.name.strip_prefix(theme).and_then(|rest| rest.strip_prefix('.'));
+        let is_well = about.is_some_and(|about| !about.is_empty());
+        ensure!(is_well, "the name does not begin with {theme}.");
+    }
     ensure!(!case.steps.is_empty(), "it has no steps");
     ensure!(!case.places.is_empty(), "it runs nowhere");
     check_steps(&case.steps)
@@ -193,7 +198,7 @@ mod tests {
     }
 
     fn checked(case: &str) -> Result<()> {
-        check(&toml::from_str(case)?, "theme")
+        check(&toml::from_str(case)?, Some(&"theme".to_owned()))
     }
 
     #[test]

@@ -56,9 +56,9 @@ impl Tagged {
             Ok(Value::Blob(bytes.repeat(times).into()))
         }));
         found.extend(self.null.map(|_| Ok(Value::Null)));
-        found.extend(self.bool.map(|truth| Ok(Value::Integer(i64::from(truth)))));
-        found.extend(self.date.as_deref().map(|text| Ok(Value::Text(text.into()))));
-        found.extend(self.datetime.as_deref().map(|text| Ok(Value::Text(text.into()))));
+        found.extend(self.bool.map(|truth| Ok(Value::Boolean(u64::from(truth)))));
+        found.extend(self.date.as_deref().map(|text| Ok(Value::Iso8601(text.into()))));
+        found.extend(self.datetime.as_deref().map(|text| Ok(Value::Iso8601(text.into()))));
         found.extend(self.surrogate.as_ref().map(|_| Err(NoValue::Unsayable)));
         found.extend(self.n.map(|more| Ok(Value::Integer(n + more))));
         let repeats = self.text.is_some() || self.blob.is_some();
@@ -114,6 +114,8 @@ pub fn to_json(value: &Value) -> serde_json::Value {
             let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             json!({ "blob": digits })
         }
+        Value::Boolean(truth) => json!({ "bool": *truth != 0 }),
+        Value::Iso8601(text) => json!({ "datetime": &**text }),
         _ => json!({ "null": true }),
     }
 }
@@ -128,6 +130,8 @@ pub fn show(value: &Value) -> String {
             let first = &bytes[..bytes.len().min(SHOWN_MAX)];
             return format!("blob of {} bytes {first:02x?}", bytes.len());
         }
+        Value::Boolean(truth) => format!("bool {}", *truth != 0),
+        Value::Iso8601(text) => format!("time {text}"),
         _ => "null".to_owned(),
     };
     text.chars().take(SHOWN_MAX).collect()
@@ -156,7 +160,7 @@ mod tests {
             ("{ text = \"a\", times = 3 }", Value::Text("aaa".into())),
             ("{ blob = \"00ff\", times = 2 }", Value::Blob(vec![0, 255, 0, 255].into())),
             ("{ null = true }", Value::Null),
-            ("{ bool = true }", Value::Integer(1)),
+            ("{ bool = true }", Value::Boolean(1)),
             ("{ n = -3 }", Value::Integer(7)),
         ] {
             assert!(is_same(&value(text).unwrap(), &expected), "{text}");

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from .. import _native, errors
-from .._native import _Parameters
+from .._typing import Parameters
 from .._tables import TransactionMode
 from ..errors import Error, _from_table
 from ..records import Progress
@@ -51,12 +51,12 @@ class Connection:
             raise _from_table("connection.closed", "the connection is closed")
         return Cursor(self)
 
-    def execute(self, sql: str, parameters: _Parameters = ()) -> AwaitableContext[Cursor]:
+    def execute(self, sql: str, parameters: Parameters = ()) -> AwaitableContext[Cursor]:
         """Runs a statement in a new cursor."""
         return AwaitableContext(self.cursor().execute(sql, parameters))
 
     def executemany(
-        self, sql: str, parameters: Iterable[_Parameters]
+        self, sql: str, parameters: Iterable[Parameters]
     ) -> AwaitableContext[Cursor]:
         """Runs a statement once for each set of parameters, in a new cursor."""
         return AwaitableContext(self.cursor().executemany(sql, parameters))

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
-from .._native import _Parameters
+from .._typing import Column, Parameters
 from ..errors import _from_table
 from ._loop import check_loop, finished
 
@@ -45,7 +45,7 @@ class Cursor:
         return self._connection
 
     @property
-    def description(self) -> tuple[tuple[Any, ...], ...] | None:
+    def description(self) -> tuple[Column, ...] | None:
         """Seven items for each column of the result, the first two its name and declared type."""
         return self._native.description
 
@@ -59,12 +59,12 @@ class Cursor:
         """The rowid of the last row that was inserted."""
         return self._native.lastrowid
 
-    async def execute(self, sql: str, parameters: _Parameters = ()) -> Cursor:
+    async def execute(self, sql: str, parameters: Parameters = ()) -> Cursor:
         """Runs a statement."""
         await finished(self._open().execute(sql, parameters))
         return self
 
-    async def executemany(self, sql: str, parameters: Iterable[_Parameters]) -> Cursor:
+    async def executemany(self, sql: str, parameters: Iterable[Parameters]) -> Cursor:
         """Runs a statement once for each set of parameters."""
         await finished(self._open().executemany(sql, parameters))
         return self

@@ -15,6 +15,7 @@ const MODES: [&str; 3] = ["deferred", "immediate", "exclusive"];
 pub fn generate(seed: u64, steps: usize) -> String {
     let mut stream = Stream { random: Random::new(seed), widths: [0; TABLES], out: String::new() };
     stream.head(seed);
+    (0..TABLES).for_each(|table| stream.make_table(table));
     for _ in 0..steps {
         stream.step();
     }
@@ -36,8 +37,8 @@ impl Stream {
             self.out,
             "# Random steps of seed {seed}: `conformance generate` made them.\n\n[[case]]\n\
              name = \"random.seed-{seed}\"\n\
-             options = {{ busy_timeout_ms = 0, timeout_ms = 60000 }}\n\
-             steps = [\n  {{ do = \"connect\", on = \"b\" }},\n"
+             options = {{ timeout_ms = 60000 }}\nsteps = [\n  \
+             {{ do = \"connect\", on = \"b\", options = {{ busy_timeout_ms = 200 }} }},\n"
         );
     }
 
@@ -53,8 +54,11 @@ impl Stream {
 
     fn step(&mut self) {
         match self.random.below(100) {
-            0..5 => self.make_table(),
-            5..34 => self.insert(),
+            0..3 => {
+                let table = self.random.below(TABLES);
+                self.make_table(table);
+            }
+            3..34 => self.insert(),
             34..39 => self.insert_many(),
             39..47 => self.update(),
             47..52 => self.delete(),
@@ -77,10 +81,9 @@ impl Stream {
         made.map_or((table, 1), |table| (table, self.widths[table]))
     }
 
-    fn make_table(&mut self) {
-        let table = self.random.below(TABLES);
+    fn make_table(&mut self, table: usize) {
         let width = 1 + self.random.below(4);
-        if self.random.chance(30) {
+        if self.random.chance(90) {
             self.put_sql("execute", &format!("DROP TABLE IF EXISTS t{table}"), "");
         }
         self.widths[table] = width;
@@ -261,7 +264,10 @@ impl Stream {
             1 => format!("DROP INDEX IF EXISTS i{table}{column}"),
             2 => format!("ALTER TABLE t{table} ADD COLUMN extra{column} DEFAULT {column}"),
             3 => format!("CREATE UNIQUE INDEX u{table} ON t{table} (c{column})"),
-            _ => format!("DROP TABLE t{table}"),
+            _ => {
+                self.widths[table] = 0;
+                format!("DROP TABLE t{table}")
+            }
         };
         self.put_sql("execute", &sql, "");
     }
@@ -300,6 +306,8 @@ impl Stream {
             0 => {
                 self.put("close", "");
                 self.put("connect", "");
+                // The one before belongs to the connection that was closed.
+                self.put("cursor", ", cursor = \"x\"");
             }
             1 => self.put_sql("execute", "VACUUM", ""),
             _ => {
