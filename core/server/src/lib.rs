@@ -4,6 +4,9 @@
 //! it is. Clients speak dqlite's wire protocol to a [gateway](gateway), which runs their SQL in the
 //! engine when this node leads and tells them who does when it does not.
 //!
+//! Drivers in the same process skip all of that: [`Node::open_session`] gives a [`CallSession`],
+//! which calls the engine where it is asked to, on the calling thread if need be.
+//!
 //! ```text
 //! stream ── listener ──┬─ a client's hello ── Gateway ── engine::Session
 //!                      └─ a node's hello ──── raft::Node::serve_peer
