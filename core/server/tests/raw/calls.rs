@@ -220,15 +220,6 @@ impl Wire {
         self.next().await.ran()
     }
 
-    /// Runs one statement that must be interrupted.
-    pub async fn interrupted(&mut self, sql: &str) {
-        self.send(&ONE.frame(sql, &[])).await;
-        self.send(&super::interrupt()).await;
-        assert_eq!(self.next().await.failure(), Failure::new(9, "interrupted"), "{sql}");
-        self.next().await.assert_empty();
-        self.expect_in_step().await;
-    }
-
     /// Runs one statement that must fail.
     pub async fn call_fails(&mut self, sql: &str) -> Failure {
         self.call_with(ONE, sql, &[]).await.expect_err(sql)
