@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dqlite
 import dqlite.aio
+
+import dqlite
 from dqlite import _tables
 from parity import Description, differences
 
