@@ -4,6 +4,7 @@ Run with a folder, an address and others to join, this is one of the nodes.
 """
 
 import contextlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ class ProcessCluster:
     """Three nodes, made through `dqlite.Node`."""
 
     def __init__(self, folder, count=3):
-        self.folder = Path(folder)
+        self.folder = Path(folder) / "nodes"
         self.addresses = [f"127.0.0.1:{port}" for port in _free_ports(count)]
         self.processes = {}
         for address in self.addresses:
@@ -32,6 +33,7 @@ class ProcessCluster:
         """Starts a node, or starts it again; it is a member when this returns."""
         others = [] if address == self.addresses[0] else self.addresses[:1]
         folder = self.folder / address.rpartition(":")[2]
+        folder.parent.mkdir(exist_ok=True)
         process = subprocess.Popen(
             [sys.executable, __file__, str(folder), address, *others],
             stdin=subprocess.PIPE,
@@ -55,9 +57,10 @@ class ProcessCluster:
         process.stdout.close()
 
     def close(self):
-        """Kills all that run."""
+        """Kills all that run, and removes what they wrote."""
         for address in list(self.processes):
             self.kill(address)
+        shutil.rmtree(self.folder)
 
 
 def _free_ports(count):

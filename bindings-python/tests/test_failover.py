@@ -10,6 +10,11 @@ import dqlite
 
 KILLS = 3
 BETWEEN_KILLS = 60
+# Makes it likely that a leader is killed in the middle of a transaction, and not at its end only.
+SLOW = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+    " SELECT count(*) FROM n"
+)
 
 
 @pytest.fixture
@@ -57,6 +62,7 @@ def body(mark):
 
     def run(connection):
         connection.execute("UPDATE account SET balance = balance + 1")
+        connection.execute(SLOW).fetchone()
         connection.execute("INSERT INTO done VALUES (?)", (mark,))
 
     return run

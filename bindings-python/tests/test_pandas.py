@@ -1,6 +1,7 @@
 """pandas: data frames to and from a database, through SQLAlchemy and without."""
 
 import datetime
+import shutil
 import warnings
 
 import numpy as np
@@ -13,7 +14,9 @@ import dqlite
 
 @pytest.fixture
 def folder(tmp_path):
-    return str(tmp_path / "data")
+    """An embedded node's, which would be large to keep."""
+    yield str(tmp_path / "data")
+    shutil.rmtree(tmp_path / "data", ignore_errors=True)
 
 
 @pytest.fixture(params=["engine", "connection"])

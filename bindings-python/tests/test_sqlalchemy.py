@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import decimal
 import os
+import shutil
 from importlib.metadata import entry_points
 
 import pytest
@@ -56,8 +57,9 @@ def a_book(**fields):
 
 @pytest.fixture
 def url(tmp_path):
-    """An embedded node of its own for each test."""
-    return f"dqlite:///{tmp_path / 'data'}?database=app"
+    """An embedded node of its own for each test, which would be large to keep."""
+    yield f"dqlite:///{tmp_path / 'data'}?database=app"
+    shutil.rmtree(tmp_path / "data", ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """An embedded node in a temporary folder, or the cluster that DQLITE_TEST_SERVERS names."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 SECRET_KEY = "of no use"
@@ -16,6 +18,7 @@ TIME_ZONE = "Europe/Stockholm"
 
 servers = os.environ.get("DQLITE_TEST_SERVERS")
 folder = tempfile.mkdtemp(prefix="dqlite-django-")
+atexit.register(shutil.rmtree, folder, ignore_errors=True)
 DATABASES = {
     "default": {
         "ENGINE": "dqlite.django",

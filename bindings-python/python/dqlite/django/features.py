@@ -19,8 +19,11 @@ class DatabaseFeatures(features.DatabaseFeatures):
     supports_json_field = True
     can_introspect_json_field = True
     has_json_object_function = True
-    # A subquery of one row stands for what would be a function of Django's in Python.
-    supports_expression_indexes = True
+    # Django 6 has functions in Python for them.
+    supports_bit_aggregations = False
+    supports_uuid4_function = False
+    supports_uuid7_function = False
+    supports_aggregate_order_by_clause = True
 
     @cached_property
     def server_functions(self) -> frozenset[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import FieldError
-from django.db import DatabaseError, NotSupportedError
+from django.db import DatabaseError, NotSupportedError, models
 from django.db.models import DateTimeField, DecimalField, StdDev, Variance, Window
 from django.db.models import functions as fn
 from django.db.models.expressions import CombinedExpression, DurationExpression
@@ -150,6 +150,14 @@ def _template(template: str, function: str | None = None) -> Writer:
     return write
 
 
+def _function(name: str) -> Writer:
+    def write(node: Any, compiler: Any, connection: Any) -> SQL:
+        sql, params = node.as_sql(compiler, connection, function=name)
+        return _as_decimal(node, sql), params
+
+    return write
+
+
 def _default_with(node: Any, compiler: Any, connection: Any, template: str) -> SQL:
     sql, params = node.as_sql(compiler, connection, template=template)
     return _as_decimal(node, sql), params
@@ -258,3 +266,6 @@ WRITERS: dict[type, Writer] = {
     DurationExpression: _duration,
     CombinedExpression: _combined,
 }
+if hasattr(models, "AnyValue"):
+    # From Django 6 on. The least is one of them.
+    WRITERS[models.AnyValue] = _function("MIN")

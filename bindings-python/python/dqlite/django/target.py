@@ -7,9 +7,8 @@ import threading
 from typing import Any
 from urllib.parse import quote
 
-from django.core.exceptions import ImproperlyConfigured
-
 import dqlite
+from django.core.exceptions import ImproperlyConfigured
 
 # One connection for each folder that is in use here, by the process that opened it. The last one to
 # close would stop the node, and Django closes connections with each request.

@@ -5,11 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+import dqlite
 from sqlalchemy import exc, pool, util
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.url import URL
-
-import dqlite
 
 from .compiler import Compiler
 from .target import connect_arguments

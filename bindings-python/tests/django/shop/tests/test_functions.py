@@ -4,7 +4,7 @@ import math
 import random
 import statistics
 
-from django.db import NotSupportedError, connection
+from django.db import NotSupportedError, connection, models
 from django.db.backends.sqlite3 import _functions as python
 from django.db.models import CharField, F, FloatField, StdDev, Value, Variance, Window
 from django.db.models import functions as fn
@@ -107,6 +107,23 @@ class FunctionTests(TestCase):
         self.assertAlmostEqual(grouped.get()[0], statistics.pvariance(range(50)))
         with self.assertRaisesRegex(NotSupportedError, "window"):
             list(Book.objects.annotate(v=Window(Variance("pages"))))
+
+    def test_any_value(self):
+        if not hasattr(models, "AnyValue"):
+            self.skipTest("Django 6 brought it")
+        Book.objects.bulk_create(
+            Book(title=str(n), author=self.ann, price=1, pages=n) for n in range(3)
+        )
+        self.assertIn(Book.objects.aggregate(a=models.AnyValue("pages"))["a"], range(3))
+
+    def test_what_django_6_has_in_python_is_refused(self):
+        for name in ("BitAnd", "BitOr", "BitXor"):
+            if hasattr(models, name):
+                with self.assertRaisesRegex(NotSupportedError, name):
+                    Book.objects.aggregate(b=getattr(models, name)("pages"))
+        if hasattr(fn, "UUID4"):
+            with self.assertRaisesRegex(NotSupportedError, "UUID4"):
+                self.value(fn.UUID4())
 
 
 class ServerFunctionTests(TestCase):

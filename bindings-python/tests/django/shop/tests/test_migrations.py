@@ -97,7 +97,7 @@ class CommandTests(TransactionTestCase):
         out = io.StringIO()
         call_command("inspectdb", "shop_book", "shop_author", stdout=out)
         text = out.getvalue()
-        self.assertIn("models.DecimalField(max_digits=", text)
+        self.assertIn("price = models.DecimalField(", text)
         self.assertIn("models.ForeignKey(ShopAuthor", text.replace("'", ""))
         self.assertIn("models.DateTimeField(", text)
 
