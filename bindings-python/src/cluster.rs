@@ -1,23 +1,21 @@
 //! `dqlite.Cluster`: who is in a cluster and what they do.
 
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::errors::local;
 use crate::fork::Owned;
 use crate::{options, records, runtime};
 
 /// A cluster as a whole.
 #[pyclass(module = "dqlite", frozen)]
 pub struct Cluster {
-    core: Owned<Mutex<Option<dqlite::Cluster>>>,
+    core: Owned<dqlite::Cluster>,
 }
 
 impl Cluster {
     /// Wraps a cluster of the core.
     pub fn of(core: dqlite::Cluster) -> Self {
-        Self { core: Owned::new(Mutex::new(Some(core))) }
+        Self { core: Owned::new(core) }
     }
 
     /// Runs a call of the core.
@@ -26,14 +24,8 @@ impl Cluster {
         T: Send + 'static,
         F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
     {
-        let core = self.core.get(py)?.lock().clone();
-        runtime::wait(py, call(core.ok_or_else(|| closed(py))?))
+        runtime::wait(py, call(self.core.get(py)?.clone()))
     }
-}
-
-/// The error for use after close.
-pub fn closed(py: Python<'_>) -> PyErr {
-    local(py, "connection.closed", "the way to the cluster was closed")
 }
 
 /// The cluster at a URL.
@@ -121,26 +113,5 @@ impl Cluster {
         let py = path.py();
         let path = options::path("path", path)?;
         self.wait(py, |core| async move { core.dump(&database, &path).await })
-    }
-
-    /// Lets go of the network connections.
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let _old = self.core.get(py)?.lock().take();
-        Ok(())
-    }
-
-    fn __enter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
-        slf.clone()
-    }
-
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        _kind: &Bound<'_, PyAny>,
-        _value: &Bound<'_, PyAny>,
-        _traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<bool> {
-        self.close(py)?;
-        Ok(false)
     }
 }

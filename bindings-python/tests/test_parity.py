@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dqlite.aio
-
 import dqlite
+import dqlite.aio
 from dqlite import _tables
 from parity import Description, differences
 

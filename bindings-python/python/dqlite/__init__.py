@@ -26,9 +26,11 @@ from ._native import (
     Connection,
     Cursor,
     Node,
-    __version__,
     recover,
     sqlite_version,
+)
+from ._native import (
+    __version__ as __version__,
 )
 from .errors import (
     BusyError,
@@ -38,15 +40,21 @@ from .errors import (
     IntegrityError,
     InterfaceError,
     InternalError,
-    InterruptedError,
     NotLeaderError,
     NotSupportedError,
     OperationalError,
     OutcomeUnknownError,
     ProgrammingError,
-    TimeoutError,
     UnavailableError,
-    Warning,
+)
+from .errors import (
+    InterruptedError as InterruptedError,
+)
+from .errors import (
+    TimeoutError as TimeoutError,
+)
+from .errors import (
+    Warning as Warning,
 )
 from .records import DatabaseStatus, Metadata, NodeInfo, NodeStatus, Progress
 from .row import Row

@@ -153,9 +153,10 @@ _Fields = tuple[str, str, int, str, str, Retryable, Outcome]
 
 def _from_fault(fields: _Fields, fault: Fault) -> Error:
     """The exception for an error of the core."""
-    class_name, *rest = fields
-    error = _BY_NAME.get(class_name, DatabaseError)(fields[4])
-    error.id, error.code, error.name, error.message, error.retryable, error.outcome = rest
+    class_name, id, code, name, message, retryable, outcome = fields
+    error = _BY_NAME.get(class_name, DatabaseError)(message)
+    error.id, error.code, error.name, error.message = id, code, name, message
+    error.retryable, error.outcome = retryable, outcome
     error._fault = fault
     return error
 

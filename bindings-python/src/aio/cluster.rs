@@ -1,6 +1,5 @@
 //! What `dqlite.aio.Cluster` is made of.
 
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -14,7 +13,7 @@ use crate::{cluster, options, records};
 #[pyclass(module = "dqlite._native", frozen)]
 pub struct AsyncCluster {
     completions: Py<Completions>,
-    source: Owned<Mutex<Source>>,
+    source: Owned<Source>,
 }
 
 /// Where the core's cluster comes from.
@@ -23,33 +22,16 @@ enum Source {
     Url(dqlite::Cluster),
     /// A node, which may have to be started first.
     Node(Lazy),
-    Closed,
 }
 
 impl Source {
-    async fn cluster(self) -> Result<Result<dqlite::Cluster, Missing>, dqlite::Error> {
+    async fn cluster(self) -> Result<Option<dqlite::Cluster>, dqlite::Error> {
         match self {
-            Self::Url(cluster) => Ok(Ok(cluster)),
+            Self::Url(cluster) => Ok(Some(cluster)),
             Self::Node(node) => {
                 let running = node.running(IfStopped::Refuse).await?;
-                Ok(running.map(|node| node.cluster()).ok_or(Missing::Stopped))
+                Ok(running.map(|node| node.cluster()))
             }
-            Self::Closed => Ok(Err(Missing::Closed)),
-        }
-    }
-}
-
-/// Why there is no cluster to ask.
-enum Missing {
-    Stopped,
-    Closed,
-}
-
-impl Missing {
-    fn error(&self, py: Python<'_>) -> PyErr {
-        match self {
-            Self::Stopped => node::stopped(py),
-            Self::Closed => cluster::closed(py),
         }
     }
 }
@@ -57,7 +39,7 @@ impl Missing {
 impl AsyncCluster {
     /// The cluster of a node.
     pub fn of_node(completions: Py<Completions>, node: Lazy) -> Self {
-        Self { completions, source: Owned::new(Mutex::new(Source::Node(node))) }
+        Self { completions, source: Owned::new(Source::Node(node)) }
     }
 
     fn start<T, F>(
@@ -70,11 +52,11 @@ impl AsyncCluster {
         T: Send + 'static,
         F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
     {
-        let source = self.source.get(py)?.lock().clone();
+        let source = self.source.get(py)?.clone();
         let call = async move {
             match source.cluster().await? {
-                Ok(cluster) => call(cluster).await.map(Ok),
-                Err(missing) => Ok(Err(missing)),
+                Some(cluster) => call(cluster).await.map(Some),
+                None => Ok(None),
             }
         };
         start(
@@ -82,8 +64,8 @@ impl AsyncCluster {
             self.completions.get(),
             |it| droppable(it, call),
             |py, done| match done {
-                Some(Ok(value)) => finish(py, value),
-                Some(Err(missing)) => Err(missing.error(py)),
+                Some(Some(value)) => finish(py, value),
+                Some(None) => Err(node::stopped(py)),
                 None => Ok(py.None()),
             },
         )
@@ -104,7 +86,7 @@ impl AsyncCluster {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let source = Source::Url(cluster::at(target, options)?);
-        Ok(Self { completions, source: Owned::new(Mutex::new(source)) })
+        Ok(Self { completions, source: Owned::new(source) })
     }
 
     fn members(&self, py: Python<'_>) -> PyResult<Operation> {
@@ -165,10 +147,5 @@ impl AsyncCluster {
         let py = path.py();
         let path = options::path("path", path)?;
         self.start(py, |core| async move { core.dump(&database, &path).await }, nothing)
-    }
-
-    fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let _old = std::mem::replace(&mut *self.source.get(py)?.lock(), Source::Closed);
-        Ok(())
     }
 }

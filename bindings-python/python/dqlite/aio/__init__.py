@@ -31,15 +31,21 @@ from ..errors import (
     IntegrityError,
     InterfaceError,
     InternalError,
-    InterruptedError,
     NotLeaderError,
     NotSupportedError,
     OperationalError,
     OutcomeUnknownError,
     ProgrammingError,
-    TimeoutError,
     UnavailableError,
-    Warning,
+)
+from ..errors import (
+    InterruptedError as InterruptedError,
+)
+from ..errors import (
+    TimeoutError as TimeoutError,
+)
+from ..errors import (
+    Warning as Warning,
 )
 from ..records import DatabaseStatus, Metadata, NodeInfo, NodeStatus, Progress
 from ..row import Row

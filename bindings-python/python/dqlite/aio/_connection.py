@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from os import PathLike
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from .. import _native, errors
-from .._typing import Parameters
 from .._tables import TransactionMode
+from .._typing import Parameters
 from ..errors import Error, _from_table
 from ..records import Progress
 from ._cursor import Cursor
@@ -55,9 +56,7 @@ class Connection:
         """Runs a statement in a new cursor."""
         return AwaitableContext(self.cursor().execute(sql, parameters))
 
-    def executemany(
-        self, sql: str, parameters: Iterable[Parameters]
-    ) -> AwaitableContext[Cursor]:
+    def executemany(self, sql: str, parameters: Iterable[Parameters]) -> AwaitableContext[Cursor]:
         """Runs a statement once for each set of parameters, in a new cursor."""
         return AwaitableContext(self.cursor().executemany(sql, parameters))
 
@@ -78,7 +77,9 @@ class Connection:
         await finished(self._open().rollback())
 
     @overload
-    def transaction(self, body: None = None, mode: TransactionMode = "immediate") -> Transaction: ...
+    def transaction(
+        self, body: None = None, mode: TransactionMode = "immediate"
+    ) -> Transaction: ...
     @overload
     def transaction(
         self, body: Callable[[Connection], Awaitable[_T]], mode: TransactionMode = "immediate"
@@ -115,10 +116,8 @@ class Connection:
     async def _leave(self) -> None:
         """Rolls back after a failure, whose own error says more than one of this would."""
         if not self.closed:
-            try:
+            with suppress(Error):
                 await self.rollback()
-            except Error:
-                pass
 
     def interrupt(self) -> None:
         """Cancels the call that runs on this connection now."""

@@ -216,22 +216,6 @@ class Cluster:
         """Writes a database, as the leader has it, into a SQLite file."""
         await finished(self._open().dump(database, path))
 
-    async def close(self) -> None:
-        """Lets go of the network connections. Twice is fine."""
-        self._native.close()
-
-    async def __aenter__(self) -> Cluster:
-        self._open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
 
 async def recover(data_dir: _Path, members: Iterable[NodeInfo]) -> None:
     """Gives the node in a data directory, which must not run, a new set of members."""
