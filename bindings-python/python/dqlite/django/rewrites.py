@@ -221,7 +221,7 @@ def _combined(node: Any, compiler: Any, connection: Any) -> SQL:
 def _duration(node: Any, compiler: Any, connection: Any) -> SQL:
     left, right = _type(node.lhs), _type(node.rhs)
     (lsql, lparams), (rsql, rparams) = compiler.compile(node.lhs), compiler.compile(node.rhs)
-    moments = {"DateField", "DateTimeField"}
+    moments = {"DateField", "DateTimeField", "TimeField"}
     if node.connector in ("*", "/"):
         numbers = {"DecimalField", "DurationField", "FloatField", "IntegerField", None}
         if {left, right} - numbers:
@@ -236,8 +236,7 @@ def _duration(node: Any, compiler: Any, connection: Any) -> SQL:
         moment, duration, kind = (rsql, rparams), (lsql, lparams), right
     else:
         raise NotSupportedError(f"{left} {node.connector} {right} cannot be computed.")
-    sql, params = temporal.moved(moment, node.connector, duration, kind == "DateField")
-    return sql, params
+    return temporal.moved(moment, node.connector, duration, kind)
 
 
 def _type(expression: Any) -> str | None:
