@@ -21,6 +21,5 @@ To Django this is SQLite, with the differences that follow from its SQL running 
 where there is no Python. What Django computes in Python for SQLite is plain SQL here: parts of
 dates in any time zone, sums of dates and durations, padded and reversed text, variance. What SQLite
 itself does not have is a ``NotSupportedError``: regular expressions, hashes, logarithms and the
-like, unless the server brings them. A cursor of ``connection.cursor()`` gives dates as they are
-stored, as text, unless ``OPTIONS`` has ``"convert": "decltype"``.
+like, unless the server brings them.
 """

@@ -46,7 +46,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.init_commands = options.pop("init_command", "").split(";")
         if "autocommit" in options:
             raise ImproperlyConfigured("AUTOCOMMIT stands beside OPTIONS, not in it.")
-        return {"target": target(self.settings_dict), **options}
+        # Django's fields take text as well; programs that run SQL of their own expect dates.
+        return {"target": target(self.settings_dict), "convert": "decltype", **options}
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> dqlite.Connection:

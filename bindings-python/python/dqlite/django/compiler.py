@@ -11,7 +11,8 @@ from .rewrites import writer
 
 class _Rewriting:
     def compile(self, node: Any) -> tuple[str, Any]:
-        write = writer(type(node))
+        kind: Any = type(node)
+        write = writer(kind)
         if write is None:
             return super().compile(node)  # type: ignore[misc]
         return write(node, self, self.connection)  # type: ignore[attr-defined]

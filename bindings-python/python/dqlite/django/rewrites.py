@@ -35,7 +35,6 @@ MATH: dict[type, str] = {
     fn.Exp: "exp",
     fn.Ln: "ln",
     fn.Log: "log",
-    fn.Mod: "mod",
     fn.Power: "power",
     fn.Sin: "sin",
     fn.Sqrt: "sqrt",
@@ -125,6 +124,15 @@ def _as_decimal(node: Any, sql: str) -> str:
 def _math(node: Any, compiler: Any, connection: Any) -> SQL:
     function = next(MATH[it] for it in type(node).__mro__ if it in MATH)
     _need(connection, function, node)
+    return _default(node, compiler, connection)
+
+
+def _mod(node: Any, compiler: Any, connection: Any) -> SQL:
+    # Django has it count conditions, for an exclusive "or" of more than two.
+    if all(_type(argument) == "IntegerField" for argument in node.get_source_expressions()):
+        left, right = node.get_source_expressions()
+        return _default(CombinedExpression(left, "%%", right), compiler, connection)
+    _need(connection, "mod", node)
     return _default(node, compiler, connection)
 
 
@@ -221,7 +229,7 @@ def _combined(node: Any, compiler: Any, connection: Any) -> SQL:
 def _duration(node: Any, compiler: Any, connection: Any) -> SQL:
     left, right = _type(node.lhs), _type(node.rhs)
     (lsql, lparams), (rsql, rparams) = compiler.compile(node.lhs), compiler.compile(node.rhs)
-    moments = {"DateField", "DateTimeField"}
+    moments = {"DateField", "DateTimeField", "TimeField"}
     if node.connector in ("*", "/"):
         numbers = {"DecimalField", "DurationField", "FloatField", "IntegerField", None}
         if {left, right} - numbers:
@@ -236,8 +244,7 @@ def _duration(node: Any, compiler: Any, connection: Any) -> SQL:
         moment, duration, kind = (rsql, rparams), (lsql, lparams), right
     else:
         raise NotSupportedError(f"{left} {node.connector} {right} cannot be computed.")
-    sql, params = temporal.moved(moment, node.connector, duration, kind == "DateField")
-    return sql, params
+    return temporal.moved(moment, node.connector, duration, kind)
 
 
 def _type(expression: Any) -> str | None:
@@ -252,6 +259,7 @@ WRITERS: dict[type, Writer] = {
     **dict.fromkeys(HASHES, _hash),
     **dict.fromkeys(SCALARS, _text),
     **dict.fromkeys(ROUNDINGS, _rounding),
+    fn.Mod: _mod,
     fn.Cot: _template("(1 / TAN(%(expressions)s))", "tan"),
     fn.Degrees: _template(f"((%(expressions)s) * {180 / math.pi!r})"),
     fn.Radians: _template(f"((%(expressions)s) * {math.pi / 180!r})"),

@@ -37,7 +37,7 @@ def target(settings: dict[str, Any]) -> str:
         raise ImproperlyConfigured("dqlite has no users: certificates say who may connect.")
     if hosts := servers(settings):
         return f"dqlite://{','.join(hosts)}/{quote(str(settings['NAME']), safe='')}"
-    return os.path.abspath(settings["NAME"])
+    return os.path.abspath(str(settings["NAME"]))
 
 
 def hold(folder: str) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import OperationalError
 from django.db.backends.utils import split_tzname_delta
 
 from . import zones
@@ -68,7 +69,7 @@ def extract_from_time(lookup: str, sql: str, params: Sequence[Any]) -> SQL:
 
 def _extract(lookup: str, moment: str, params: tuple[Any, ...]) -> SQL:
     if lookup not in EXTRACTS:
-        raise ValueError(f"{lookup!r} cannot be extracted")
+        raise OperationalError(f"{lookup!r} cannot be extracted")
     return _fill(EXTRACTS[lookup], moment, params)
 
 
@@ -77,7 +78,7 @@ def truncate_to_date(
 ) -> SQL:
     """The first day of the year, quarter, month or week, or the day itself."""
     if lookup not in TRUNCATIONS:
-        raise ValueError(f"a date cannot be truncated to {lookup!r}")
+        raise OperationalError(f"a date cannot be truncated to {lookup!r}")
     return _fill(TRUNCATIONS[lookup], *local(sql, params, zone, own))
 
 
@@ -86,7 +87,7 @@ def truncate_to_time(
 ) -> SQL:
     """The first second of the hour or minute, or the second itself, without any date."""
     if lookup not in TIME_TRUNCATIONS:
-        raise ValueError(f"a time cannot be truncated to {lookup!r}")
+        raise OperationalError(f"a time cannot be truncated to {lookup!r}")
     if zone is None:
         moment = f"substr({sql}, 1, CASE WHEN substr({sql}, 3, 1) = ':' THEN 8 ELSE 19 END)"
         params = (*params, *params)
@@ -104,7 +105,7 @@ def truncate(
         return _fill(TRUNCATIONS[lookup] + " || ' 00:00:00'", moment, params)
     if lookup in TIME_TRUNCATIONS:
         return _fill(TIME_TRUNCATIONS[lookup].format("datetime({0})", 13), moment, params)
-    raise ValueError(f"a date and time cannot be truncated to {lookup!r}")
+    raise OperationalError(f"a date and time cannot be truncated to {lookup!r}")
 
 
 def date_of(sql: str, params: Sequence[Any], zone: str | None, own: str | None) -> SQL:
@@ -164,20 +165,23 @@ def difference(left: SQL, right: SQL, time: bool) -> SQL:
     return f"({lsql} - {rsql})", (*lparams, *rparams)
 
 
-def moved(moment: SQL, sign: str, duration: SQL, date: bool) -> SQL:
-    """A date, or a date and time, moved by a duration.
+def moved(moment: SQL, sign: str, duration: SQL, kind: str) -> SQL:
+    """A DateField, DateTimeField or TimeField moved by a duration.
 
-    A date that is moved by whole days stays one, so that it compares with others.
+    A date that is moved by whole days stays one, so that it compares with others. A time goes on
+    after midnight.
     """
     (msql, mparams), (dsql, dparams) = moment, duration
+    total = f"{microseconds('m', (), kind == 'TimeField')[0]} {sign} CAST(d AS INTEGER)"
+    if kind == "TimeField":
+        total = f"(({total}) %% {DAY} + {DAY}) %% {DAY}"
     fraction = "(t %% 1000000 + 1000000) %% 1000000"
     seconds = f"(t - {fraction}) / 1000000"
     text = (
-        f"datetime({seconds}, 'unixepoch') || "
+        f"{'time' if kind == 'TimeField' else 'datetime'}({seconds}, 'unixepoch') || "
         f"CASE WHEN t %% 1000000 THEN printf('.%%06d', {fraction}) ELSE '' END"
     )
-    if date:
+    if kind == "DateField":
         text = f"CASE WHEN t %% {DAY} THEN {text} ELSE date({seconds}, 'unixepoch') END"
-    total = f"{microseconds('m', ())[0]} {sign} CAST(d AS INTEGER)"
     source = f"(SELECT {msql} AS m, {dsql} AS d)"
     return f"(SELECT {text} FROM (SELECT {total} AS t FROM {source}))", (*mparams, *dparams)

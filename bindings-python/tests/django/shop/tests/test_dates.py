@@ -6,7 +6,7 @@ import random
 import zoneinfo
 from itertools import pairwise
 
-from django.db import NotSupportedError, connection
+from django.db import NotSupportedError, OperationalError, connection
 from django.db.backends.sqlite3 import _functions as python
 from django.db.models import (
     DateTimeField,
@@ -19,11 +19,13 @@ from django.db.models import (
     Window,
 )
 from django.db.models.functions import (
+    Extract,
     ExtractHour,
     ExtractIsoYear,
     ExtractWeek,
     ExtractWeekDay,
     Now,
+    Trunc,
     TruncDate,
     TruncDay,
     TruncHour,
@@ -193,7 +195,7 @@ class AgainstPython(TestCase):
                 safe = [value for value in values if "0100" < value < "9900"]
                 self.compare(
                     safe,
-                    temporal.moved(("value", ()), sign, ("%s", (duration,)), False),
+                    temporal.moved(("value", ()), sign, ("%s", (duration,)), "DateTimeField"),
                     lambda value, duration=duration, sign=sign: python._sqlite_format_dtdelta(
                         sign, value, duration
                     ),
@@ -203,10 +205,10 @@ class AgainstPython(TestCase):
         days = [moment[:10] for moment in moments("UTC") if "0100" < moment < "9900"]
         self.compare(
             days,
-            temporal.moved(("value", ()), "-", ("%s", (3 * temporal.DAY,)), True),
+            temporal.moved(("value", ()), "-", ("%s", (3 * temporal.DAY,)), "DateField"),
             lambda day: python._sqlite_format_dtdelta("-", day, 3 * temporal.DAY),
         )
-        got = self.all_of(days[:1], *temporal.moved(("value", ()), "+", ("%s", (1,)), True))
+        got = self.all_of(days[:1], *temporal.moved(("value", ()), "+", ("%s", (1,)), "DateField"))
         self.assertEqual(got, [days[0] + " 00:00:00.000001"])
 
     def test_nothing_and_nonsense_are_null(self):
@@ -216,7 +218,7 @@ class AgainstPython(TestCase):
                 temporal.truncate("week", "value", (), "Europe/Stockholm", "UTC"),
                 temporal.date_of("value", (), None, None),
                 temporal.difference(("value", ()), ("%s", ("2024-01-01",)), False),
-                temporal.moved(("value", ()), "+", ("%s", (1,)), False),
+                temporal.moved(("value", ()), "+", ("%s", (1,)), "DateTimeField"),
             ):
                 self.assertEqual(self.all_of(values, *sql), [None])
 
@@ -347,8 +349,22 @@ class ThroughTheORM(TestCase):
             Book.objects.filter(opens__gt=datetime.time(9)).values_list(F("opens") - F("opens"))[0],
             (datetime.timedelta(0),),
         )
-        with self.assertRaisesRegex(NotSupportedError, "TimeField"):
-            self.one("0", F("opens") + F("lent_for"))
+        self.assertEqual(
+            self.one(
+                "3",
+                F("opens") + F("lent_for"),
+                F("opens") - datetime.timedelta(hours=10),
+                F("opens") - Value(None, DurationField()),
+            ),
+            (datetime.time(9, 3, 0, 3), datetime.time(23, 3), None),
+        )
+        with self.assertRaisesRegex(NotSupportedError, "DurationField - DateField"):
+            self.one("0", ExpressionWrapper(F("lent_for") - F("on_sale"), DurationField()))
+
+    def test_parts_that_there_are_not(self):
+        for function in (Extract("on_sale", "age"), Trunc("on_sale", "age"), Trunc("opens", "age")):
+            with self.assertRaisesRegex(OperationalError, "'age'"):
+                self.one("0", function)
 
     def test_now(self):
         self.assertEqual(Book.objects.filter(printed__lt=Now()).count(), 4)

@@ -93,6 +93,8 @@ class QueryTests(TestCase):
         self.assertEqual(self.titles(Q(pages=0) | Q(pages=500)), ["0", "5"])
         self.assertEqual(self.titles(~Q(author=self.ann)), ["0", "3"])
         self.assertEqual(self.titles(Q(pages__gt=200) ^ Q(author=self.bob)), ["0", "4", "5"])
+        odd = Q(pages__gt=200) ^ Q(author=self.bob) ^ Q(title="Book 1")
+        self.assertEqual(self.titles(odd), ["0", "1", "4", "5"])
         self.assertEqual(self.titles(pages=F("twice") - F("pages"), pages__gt=400), ["5"])
         ordered = Book.objects.order_by(
             Case(When(pages=300, then=Value(0)), default=Value(1)), "-pages"
@@ -219,6 +221,11 @@ class QueryTests(TestCase):
                 "SELECT %s, %s", [datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 1)]
             )
             self.assertEqual(cursor.fetchall(), [("2024-02-29", "2024-02-29 01:00:00")])
+            Book.objects.update(on_sale="2024-02-29", printed="2024-02-29T01:00Z")
+            cursor.execute("SELECT on_sale, printed FROM shop_book")
+            self.assertEqual(
+                cursor.fetchone(), (datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 1))
+            )
             cursor.execute("SELECT '%s'")
             self.assertEqual(cursor.fetchone(), ("%s",))
             cursor.executemany("INSERT INTO shop_counter (count) VALUES (%s)", [(1,), (2,)])

@@ -29,13 +29,13 @@ class SettingsTests(SimpleTestCase):
             ({"NAME": "/srv/data"}, "/srv/data"),
             ({"NAME": "data"}, os.path.abspath("data")),
         ]:
-            self.assertEqual(self.params(**settings), {"target": target})
+            self.assertEqual(self.params(**settings), {"target": target, "convert": "decltype"})
 
     def test_options(self):
-        options = {"consistency": "stale", "transaction_mode": "immediate", "timeout": 3}
+        options = {"convert": "none", "transaction_mode": "immediate", "timeout": 3}
         self.assertEqual(
             self.params(NAME="/x", OPTIONS=options),
-            {"target": "/x", "consistency": "stale", "timeout": 3},
+            {"target": "/x", "convert": "none", "timeout": 3},
         )
 
     def test_mistakes(self):
