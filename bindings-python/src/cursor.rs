@@ -297,7 +297,7 @@ impl Cursor {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let core = self.core.get(py)?;
         self.closed.store(true, Ordering::Relaxed);
-        self.shown.clear();
+        self.shown.let_go();
         self.connection.get().wait(py, |_| match core.lock().0.take() {
             Some(mut cursor) => cursor.close(),
             None => Ok(()),

@@ -1,7 +1,7 @@
 //! The binding's own runtime: one thread, for each process of a family of forks.
 //!
-//! Asynchronous calls run on it, and blocking ones that the core has no blocking twin for that could
-//! be interrupted.
+//! Asynchronous calls run on it, and blocking ones that the core has no blocking twin for that
+//! could be interrupted.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;

@@ -97,6 +97,13 @@ impl Shown {
         let _old = std::mem::take(&mut *self.state.lock());
     }
 
+    /// Forgets the rows that nobody has fetched. What was counted stays to be seen.
+    pub fn let_go(&self) {
+        let mut state = self.state.lock();
+        state.more = false;
+        let _old = std::mem::take(&mut state.rows);
+    }
+
     /// Takes in what a statement left.
     pub fn set(&self, left: Left) -> Result<(), Garbled> {
         let rows = match left.first {

@@ -76,7 +76,7 @@ impl Queue {
     ) {
         Python::try_attach(|py| {
             // It fails if the event loop is closed; then nobody wants to know.
-            let _ = argument(py).and_then(|it| Ok(self.call_soon.call1(py, (function, it))?));
+            let _ = argument(py).and_then(|it| self.call_soon.call1(py, (function, it)));
         });
     }
 

@@ -124,7 +124,7 @@ impl AsyncCursor {
 
     fn close(&self, py: Python<'_>) -> PyResult<Operation> {
         let core = self.core.get(py)?.clone();
-        self.shown.clear();
+        self.shown.let_go();
         let run = |operation| async move {
             let mut cursor = core.lock().await;
             cursor.set_operation(operation);

@@ -1,7 +1,7 @@
 //! Rows of a batch as tuples, straight from its bytes.
 //!
-//! The layout is that of [`dqlite::RowBatch`]. Every length is checked, though the batch was made or
-//! checked by the core.
+//! The layout is that of [`dqlite::RowBatch`]. Every length is checked, though the batch was made
+//! or checked by the core.
 
 use dqlite::ValueRef;
 use pyo3::prelude::*;

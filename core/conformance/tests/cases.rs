@@ -1,5 +1,7 @@
 //! Runs every case in every place, and random steps in two places that must agree.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::Path;
 
 use dqlite_conformance::compare::{Comparison, compare};

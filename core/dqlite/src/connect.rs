@@ -35,16 +35,27 @@ pub async fn connect(target: &str, options: ConnectOptions) -> Result<Connection
     if is_url(target) {
         let url = Url::parse(target)?;
         let options = url.options.merged(options)?;
+        check(&options)?;
         return Ok(client(tls::client_env(&options)?, url.addresses, options));
     }
     if tls::is_wanted(&options) {
         let reason = "a node that is opened by its path has no network: tls options need a URL";
         return Err(Error::new("option.value", reason));
     }
+    check(&options)?;
     let opened = embedded::open(Path::new(target)).await?;
     let connection = connection(in_process(&opened.node, Some(opened.lease)), options);
     connection.shared.target.ready(Instant::now() + READY_TIMEOUT).await?;
     Ok(connection)
+}
+
+/// A bound that nothing keeps would be no bound.
+fn check(options: &ConnectOptions) -> Result<(), Error> {
+    if options.max_staleness.is_some() && options.consistency != Some(Level::Stale) {
+        let reason = "max_staleness: only with the consistency `stale`";
+        return Err(Error::new("option.value", reason));
+    }
+    Ok(())
 }
 
 /// A connection to a cluster at `addresses`.

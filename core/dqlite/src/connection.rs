@@ -99,9 +99,24 @@ impl Connection {
     /// Opens a transaction.
     ///
     /// # Errors
-    /// As [`Connection::execute`]; `sql.error` inside a transaction.
+    /// As [`Connection::execute`]; `transaction.nested` inside a transaction.
     pub async fn begin(&self, mode: TransactionMode) -> Result<(), Error> {
-        self.run_quietly(mode.begin_sql()).await
+        match self.run_quietly(mode.begin_sql()).await {
+            // There is nothing else that SQLite could have against it.
+            Err(error) if error.id() == "sql.error" && self.in_transaction() => {
+                Err(Error::new("transaction.nested", "a transaction is open already"))
+            }
+            result => result,
+        }
+    }
+
+    /// Commits the transaction that [`Connection::transaction`] began.
+    pub(crate) async fn commit_own(&self) -> Result<(), Error> {
+        if self.in_transaction() {
+            return self.commit().await;
+        }
+        self.shared.check_open()?;
+        Err(Error::new("transaction.ended", "the body has ended the transaction itself"))
     }
 
     /// Commits the open transaction; without one it does nothing.
@@ -144,7 +159,8 @@ impl Connection {
     /// it is left, `body` runs again from the start, for about half a minute.
     ///
     /// # Errors
-    /// The body's, or those of BEGIN and COMMIT.
+    /// The body's, or those of BEGIN and COMMIT; `transaction.ended` when the body has ended the
+    /// transaction itself.
     pub async fn transaction<T, E, F, Fut>(
         &self,
         mode: TransactionMode,
@@ -157,10 +173,16 @@ impl Connection {
     {
         let mut tries = Tries::new(self.shared.settings.retry);
         loop {
+            if let Err(error) = self.begin(mode).await {
+                // What is open then was begun by somebody else.
+                match error.retryable() {
+                    Retryable::Yes if tries.pause().await => continue,
+                    _ => return Err(error.into()),
+                }
+            }
             let tried = async {
-                self.begin(mode).await?;
                 let value = body(self.clone()).await?;
-                self.commit().await?;
+                self.commit_own().await?;
                 Ok::<T, E>(value)
             };
             let failure = match tried.await {

@@ -50,7 +50,7 @@ pub(crate) fn handle() -> Result<&'static Handle, Error> {
         first
     } else {
         let mut children = IN_CHILDREN.lock();
-        *children.entry(process).or_insert_with(|| Box::leak(Box::new(Begun::now())))
+        children.entry(process).or_insert_with(|| Box::leak(Box::new(Begun::now())))
     };
     match &begun.runtime {
         Ok(runtime) => Ok(runtime.handle()),

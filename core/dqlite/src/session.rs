@@ -12,6 +12,7 @@ use dqlite_server::{
     Blocking, CallError, CallSession as LocalSession, Canceller as LocalCanceller, Watch,
 };
 use dqlite_wire::call::{BatchLimits, Fetched, Ran, Run};
+use dqlite_wire::codes;
 use tokio::time::Instant;
 
 use crate::backup::Progress;
@@ -41,6 +42,9 @@ impl Canceller {
         }
     }
 }
+
+/// SQLite's code for a file that cannot be opened.
+const CANNOT_OPEN: u64 = 14;
 
 /// How a call is made.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +101,11 @@ impl Session {
             Self::Local(session) => session
                 .backup(path, |at| progress(Progress::of(at.remaining_pages, at.total_pages)))
                 .await
-                .map_err(refused),
+                .map_err(|error| match codes::primary(error.code) {
+                    // Nothing but the caller's file is opened for it.
+                    CANNOT_OPEN => Fault::File(error.message),
+                    _ => refused(error),
+                }),
             Self::Remote(session) => {
                 let told =
                     |at: BackupProgress| progress(Progress::of(at.remaining_pages, at.total_pages));

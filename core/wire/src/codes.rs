@@ -81,6 +81,9 @@ pub mod messages {
     pub const EMPTY_STATEMENT: &str = "empty statement";
     /// With [`super::ERROR`].
     pub const NONEMPTY_TAIL: &str = "nonempty statement tail";
+    /// With [`super::ERROR`]: of a call with many sets of parameters.
+    pub const MANY_YIELD_ROWS: &str =
+        "a statement that is run with many sets of parameters must give no rows";
     /// With [`super::ERROR`].
     pub const ROWS_YIELDED: &str = "rows yielded when none expected for EXEC request";
     /// With [`super::DQLITE_NOT_FOUND`], misspelt everywhere.

@@ -135,10 +135,17 @@ impl Connection {
     ) -> Result<T, E> {
         let mut tries = Tries::new(self.inner.shared.settings.retry);
         loop {
+            if let Err(error) = self.begin(mode) {
+                // What is open then was begun by somebody else.
+                let again = error.retryable() == Retryable::Yes;
+                if again && self.wait(async { Ok(tries.pause().await) })? {
+                    continue;
+                }
+                return Err(error.into());
+            }
             let tried = (|| {
-                self.begin(mode)?;
                 let value = body(self)?;
-                self.commit()?;
+                self.wait(self.inner.commit_own())?;
                 Ok::<T, E>(value)
             })();
             let failure = match tried {

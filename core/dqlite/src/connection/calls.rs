@@ -170,7 +170,7 @@ impl Connection {
         attempt: &Attempt<'_>,
     ) -> Result<(), Error> {
         work.leader = None;
-        let open = self.shared.open(Place::Leader);
+        let open = self.shared.open(Place::Leader, work.client);
         let opening = self.shared.target.open_leader(&open, attempt.patience);
         let (session, opened) = attempt.operation.unless_cancelled(opening).await??;
         let mut seat = work.seat(session, opened, &self.shared.watch);

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Connection;
 use super::calls::{Answer, Attempt, LEADER_TIMEOUT, run_on};
-use super::state::Work;
+use super::state::{Work, new_client};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::outcome::Resolver;
@@ -78,7 +78,7 @@ impl Connection {
         }
         let ask = AskOutcome {
             database: self.shared.settings.database.as_str().into(),
-            client: self.shared.client,
+            client: work.client,
             mark: work.mark,
             since,
         };
@@ -97,6 +97,7 @@ impl Connection {
             Ok(Outcome::NotApplied) => self.not_applied(work, attempt, before).await,
             Ok(Outcome::Forgotten) | Err(_) => {
                 work.transcript = None;
+                work.client = new_client(&self.shared.target);
                 Err(Error::unknown(text, Some(resolver)))
             }
         }

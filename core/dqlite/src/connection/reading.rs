@@ -66,8 +66,8 @@ impl Connection {
         if work.reader.is_some() {
             return Ok(true);
         }
-        let open = self.shared.open(Place::Here);
-        let first = self.shared.client as usize;
+        let open = self.shared.open(Place::Here, 0);
+        let first = work.client as usize;
         let opening = self.shared.target.open_reader(&open, first, attempt.patience);
         let session = match attempt.operation.unless_cancelled(opening).await? {
             Ok(session) => session,

@@ -35,8 +35,6 @@ pub(crate) struct Settings {
 pub(crate) struct Shared {
     pub target: Arc<Target>,
     pub settings: Settings,
-    /// Names the connection in the record of outcomes.
-    pub client: u128,
     pub facts: Facts,
     pub running: Arc<Running>,
     pub watch: Arc<CallWatch>,
@@ -92,6 +90,9 @@ pub(crate) struct Work {
     pub transcript: Option<Transcript>,
     /// What was set of the connection, by name: each new session is set so too.
     pub settings: Vec<(&'static str, Text)>,
+    /// Names the connection in the record of outcomes. Another one after an outcome that stayed
+    /// unknown: whoever asks later must find that one call, and end no session.
+    pub client: u128,
     /// The number of the newest call that may commit.
     pub mark: u64,
     /// The number of the newest cursor.
@@ -133,19 +134,17 @@ impl Work {
 
 impl Shared {
     pub fn new(target: Arc<Target>, settings: Settings, autocommit: bool) -> Self {
-        let entropy = &target.env.entropy;
-        let client = u128::from(entropy.next()) << 64 | u128::from(entropy.next()) | 1;
         let running = Arc::new(Running::default());
         let watch = Arc::new(CallWatch { running: running.clone(), user: Mutex::default() });
+        let client = new_client(&target);
         let facts = Facts { autocommit: autocommit.into(), ..Facts::default() };
         Self {
             target,
             settings,
-            client,
             facts,
             running,
             watch,
-            work: tokio::sync::Mutex::default(),
+            work: tokio::sync::Mutex::new(Work { client, ..Work::default() }),
             dropped: Mutex::default(),
             closed: AtomicBool::new(false),
             process: std::process::id(),
@@ -189,7 +188,7 @@ impl Shared {
         }
         self.running.cancel();
         let mut work = self.work.lock().await;
-        *work = Work { mark: work.mark, ..Work::default() };
+        *work = Work::default();
         self.facts.in_transaction.store(false, Ordering::SeqCst);
         drop(work);
         if let Some(lease) = &self.target.lease {
@@ -198,14 +197,20 @@ impl Shared {
     }
 
     /// How a session is opened.
-    pub fn open(&self, place: Place) -> OpenSession {
+    pub fn open(&self, place: Place, client: u128) -> OpenSession {
         OpenSession {
             database: self.settings.database.as_str().into(),
-            client: self.client,
+            client,
             place,
             busy_timeout_ms: millis(self.settings.busy_timeout),
         }
     }
+}
+
+/// A number that nobody else has.
+pub(super) fn new_client(target: &Target) -> u128 {
+    let entropy = &target.env.entropy;
+    u128::from(entropy.next()) << 64 | u128::from(entropy.next()) | 1
 }
 
 /// Asked by whoever runs SQLite whether to go on.

@@ -14,6 +14,9 @@ const TIMEOUT: &str = "call.timeout";
 const PROTOCOL: &str = "protocol.garbled";
 const UNUSABLE: &str = "parameter.unusable";
 const FILE: &str = "file";
+const STATEMENT_EMPTY: &str = "statement.empty";
+const STATEMENT_SEVERAL: &str = "statement.several";
+const STATEMENT_ROWS: &str = "statement.rows";
 const UNAVAILABLE: &str = "cluster.unavailable";
 
 /// Every id that the code names.
@@ -28,6 +31,9 @@ pub(super) const USED: &[&str] = &[
     PROTOCOL,
     UNUSABLE,
     FILE,
+    STATEMENT_EMPTY,
+    STATEMENT_SEVERAL,
+    STATEMENT_ROWS,
     UNAVAILABLE,
 ];
 
@@ -38,7 +44,10 @@ pub(super) fn error(fault: Fault) -> Error {
             let id = if message.starts_with("timed out") { TIMEOUT } else { INTERRUPTED };
             Error::new(id, message)
         }
-        Fault::Refused { code, message } => Error::of_code(code as i64, message),
+        Fault::Refused { code, message } => match misused(&message) {
+            Some(id) => Error::new(id, message),
+            None => Error::of_code(code as i64, message),
+        },
         Fault::Unsent(reason) => Error::new(CLOSED, format!("the request was not sent: {reason}")),
         Fault::TimedOut { .. } => Error::new(TIMEOUT, "no answer in time"),
         Fault::Garbled(reason) => {
@@ -47,6 +56,16 @@ pub(super) fn error(fault: Fault) -> Error {
         Fault::Unusable(reason) => Error::new(UNUSABLE, reason),
         Fault::File(reason) => Error::new(FILE, reason),
         other => Error::new(CLOSED, other.to_string()),
+    }
+}
+
+/// What dqlite has no code for: texts that are not the one statement that they should be.
+fn misused(message: &str) -> Option<&'static str> {
+    match message {
+        codes::messages::EMPTY_STATEMENT => Some(STATEMENT_EMPTY),
+        codes::messages::NONEMPTY_TAIL => Some(STATEMENT_SEVERAL),
+        codes::messages::MANY_YIELD_ROWS => Some(STATEMENT_ROWS),
+        _ => None,
     }
 }
 
