@@ -128,7 +128,9 @@ class Control:
 class Runner:
     """Runs one case in one place. With ``log``, what it gives is written there, not compared."""
 
-    def __init__(self, case: dict[str, Any], place: str, control: Control, api: Any, log: Any = None):
+    def __init__(
+        self, case: dict[str, Any], place: str, control: Control, api: Any, log: Any = None
+    ):
         self.case, self.place, self.control, self.api, self.log = case, place, control, api, log
         self.connections: dict[str, Any] = {}
         self.cursors: dict[str, Any] = {}
@@ -327,7 +329,9 @@ class Runner:
             actual["class"] = type(error).__name__
             for field, wanted in expected.items():
                 is_there = field == "says" and all(text in str(error) for text in wanted)
-                assert is_there or actual.get(field) == wanted, f"{where}: {expected}: {error!r} {actual}"
+                assert is_there or actual.get(field) == wanted, (
+                    f"{where}: {expected}: {error!r} {actual}"
+                )
         state = (*CURSOR_KEYS, *CONNECTION_KEYS, "array_size", "closed")
         given = ("rows", "row", "count", "sum", "remaining", "reply", "value", "runs", "failed")
         for key in [key for key in (*given, *state) if key in step]:
@@ -339,7 +343,9 @@ class Runner:
                 wanted = [value(it, n) for it in wanted]
             elif key == "last_row_id":
                 wanted = value(wanted, n)
-            assert same(wanted, actual), f"{where}: {key}: expected {wanted!r:.500}, got {actual!r:.500}"
+            assert same(wanted, actual), (
+                f"{where}: {key}: expected {wanted!r:.500}, got {actual!r:.500}"
+            )
         if "memory_mib" in step:
             assert got["memory_mib"] <= step["memory_mib"], f"{where}: {got}"
 

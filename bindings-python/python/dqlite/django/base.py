@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import dqlite
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3 import base
 from django.db.backends.sqlite3.introspection import DatabaseIntrospection
 from django.utils.asyncio import async_unsafe
+
+import dqlite
 
 from .client import DatabaseClient
 from .creation import DatabaseCreation

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import dqlite
 from django.db import NotSupportedError
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX, BaseDatabaseCreation
+
+import dqlite
 
 from .target import let_go, servers, target
 

@@ -7,8 +7,9 @@ import threading
 from typing import Any
 from urllib.parse import quote
 
-import dqlite
 from django.core.exceptions import ImproperlyConfigured
+
+import dqlite
 
 # One connection for each folder that is in use here, by the process that opened it. The last one to
 # close would stop the node, and Django closes connections with each request.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-import dqlite
 from sqlalchemy import pool, util
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.url import URL
+
+import dqlite
 
 from .compiler import Compiler
 from .target import connect_arguments
