@@ -32,4 +32,4 @@ def test_the_stubs_are_what_is_there() -> None:
 
 def test_pyright() -> None:
     pytest.importorskip("pyright")
-    check("pyright", "--pythonpath", sys.executable, str(SAMPLE))
+    check("pyright", "--pythonpath", sys.executable, "--project", str(HERE.parent))
