@@ -102,8 +102,17 @@ class Connection:
         tries = self._open().tries()
         while True:
             try:
+                # What is open if this fails was begun by somebody else.
                 await self.begin(mode)
+            except Error as failure:
+                if failure.retryable != "yes" or not await finished(tries.pause()):
+                    raise
+                continue
+            try:
                 value = await body(self)
+                if not self.in_transaction:
+                    reason = "the body has ended the transaction itself"
+                    raise _from_table("transaction.ended", reason)
                 await self.commit()
                 return value
             except BaseException as failure:

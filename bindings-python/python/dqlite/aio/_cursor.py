@@ -35,6 +35,8 @@ class Cursor:
 
     def _open(self) -> _native.AsyncCursor:
         self._connection._open()
+        if self._connection.closed:
+            raise _from_table("connection.closed", "the connection is closed")
         if self._closed:
             raise _from_table("cursor.closed", "the cursor is closed")
         return self._native
