@@ -52,6 +52,7 @@ class ErrorEntry(NamedTuple):
 ERRORS: Final[dict[str, ErrorEntry]] = {
     "abort": ErrorEntry("OperationalError", 4, "SQLITE_ABORT", "no", "not_applied"),
     "abort.rollback": ErrorEntry("OperationalError", 516, "SQLITE_ABORT_ROLLBACK", "after_rollback", "not_applied"),
+    "argument": ErrorEntry("InterfaceError", 100106, "DQLITE_ARGUMENT", "no", "not_applied"),
     "busy": ErrorEntry("BusyError", 5, "SQLITE_BUSY", "yes", "not_applied"),
     "busy.recovery": ErrorEntry("BusyError", 261, "SQLITE_BUSY_RECOVERY", "yes", "not_applied"),
     "busy.snapshot": ErrorEntry("BusyError", 517, "SQLITE_BUSY_SNAPSHOT", "after_rollback", "not_applied"),
@@ -92,6 +93,7 @@ ERRORS: Final[dict[str, ErrorEntry]] = {
     "file": ErrorEntry("OperationalError", 100509, "DQLITE_FILE", "no", "not_applied"),
     "forked": ErrorEntry("InterfaceError", 100105, "DQLITE_FORKED", "no", "not_applied"),
     "full": ErrorEntry("OperationalError", 13, "SQLITE_FULL", "no", "not_applied"),
+    "handle": ErrorEntry("InterfaceError", 100107, "DQLITE_HANDLE", "no", "not_applied"),
     "internal": ErrorEntry("InternalError", 2, "SQLITE_INTERNAL", "no", "not_applied"),
     "io": ErrorEntry("OperationalError", 10, "SQLITE_IOERR", "no", "unknown"),
     "io.access": ErrorEntry("OperationalError", 3338, "SQLITE_IOERR_ACCESS", "no", "unknown"),

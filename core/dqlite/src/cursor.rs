@@ -160,6 +160,11 @@ impl Cursor {
         }
     }
 
+    /// Whether [`Cursor::next_batch`] may give another batch. It need not have rows.
+    pub fn has_more(&self) -> bool {
+        self.result.as_ref().is_some_and(|it| it.ready.is_some() || it.rest.is_some())
+    }
+
     /// The next row; `None` after the last.
     ///
     /// # Errors

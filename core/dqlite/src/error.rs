@@ -60,6 +60,11 @@ impl Error {
         Self::new(faults::INTERRUPTED, "interrupted")
     }
 
+    /// The call's time was over before it had an effect.
+    pub(crate) fn timed_out() -> Self {
+        Self::new("call.timeout", "timed out")
+    }
+
     /// Whether the call took effect cannot be known from here.
     pub(crate) fn unknown(message: impl Into<String>, resolver: Option<Resolver>) -> Self {
         let mut error = Self::new(faults::OUTCOME_UNKNOWN, message);

@@ -7,7 +7,7 @@ use dqlite_server::{Backend, NodeOptions};
 
 pub use dqlite_server::{Member, Role, Status};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, DatabaseStatus};
 use crate::connect;
 use crate::connection::Connection;
 use crate::error::Error;
@@ -78,6 +78,11 @@ impl Node {
     /// The node's state, as of a moment ago.
     pub fn status(&self) -> Status {
         self.inner.status()
+    }
+
+    /// The node's databases, as it has them.
+    pub fn databases(&self) -> Vec<DatabaseStatus> {
+        self.inner.databases()
     }
 
     /// The node's number.

@@ -7,11 +7,13 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorClass};
 
 /// A handle that cancels the calls it is attached to. See
 /// [`Connection::with_operation`](crate::Connection::with_operation).
@@ -20,6 +22,8 @@ pub struct Operation(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// When the calls must have ended, beside what their connection says.
+    deadline: Option<Instant>,
     cancelled: AtomicBool,
     notify: Notify,
 }
@@ -28,6 +32,23 @@ impl Operation {
     /// An operation that nobody has cancelled.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An operation whose calls end when `timeout` is over, counted from now, with a
+    /// `TimeoutError`.
+    pub fn with_timeout(timeout: Duration) -> Self {
+        let deadline = Instant::now().checked_add(timeout);
+        Self(Arc::new(State { deadline, ..State::default() }))
+    }
+
+    /// When its calls must have ended.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// Whether its calls have to end: it was cancelled, or its time is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_cancelled() || self.0.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
     /// Stops the call, now or as soon as it begins.
@@ -48,6 +69,22 @@ impl Operation {
         if !self.is_cancelled() {
             notified.await;
         }
+    }
+
+    /// Waits for `work`, which is dropped when the operation is cancelled or its time is over.
+    pub(crate) async fn unless_over<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        let Some(deadline) = self.0.deadline else { return self.unless_cancelled(work).await };
+        let in_time = tokio::time::timeout_at(deadline, self.unless_cancelled(work));
+        in_time.await.unwrap_or_else(|_| Err(Error::timed_out()))
+    }
+
+    /// The error of a call that was interrupted: by nobody if its time was over.
+    pub(crate) fn judge(&self, error: Error) -> Error {
+        let ended = error.class() == ErrorClass::Interrupted && !self.is_cancelled();
+        if ended && self.is_over() {
+            return Error::timed_out().with_outcome(error.outcome());
+        }
+        error
     }
 
     /// Waits for `work`, which is dropped when the operation is cancelled.
@@ -84,9 +121,9 @@ impl Running {
         }
     }
 
-    /// Whether the operation that has its turn was cancelled.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.lock().as_ref().is_some_and(Operation::is_cancelled)
+    /// Whether the operation that has its turn has to end.
+    pub fn is_over(&self) -> bool {
+        self.0.lock().as_ref().is_some_and(Operation::is_over)
     }
 }
 
@@ -112,12 +149,23 @@ mod tests {
         {
             let _turn = running.enter(&first);
             running.cancel();
-            assert!(running.is_cancelled());
+            assert!(running.is_over());
             assert!(first.unless_cancelled(std::future::pending::<()>()).await.is_err());
         }
         let _turn = running.enter(&second);
-        assert!(!running.is_cancelled());
+        assert!(!running.is_over());
         assert_eq!(second.unless_cancelled(async { 7 }).await.ok(), Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_is_over_ends_who_waits_and_is_told_from_a_cancel() {
+        let operation = Operation::with_timeout(Duration::from_millis(20));
+        assert_eq!(operation.unless_over(async { 7 }).await.ok(), Some(7));
+        let error = operation.unless_over(std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Timeout);
+        assert_eq!(operation.judge(Error::interrupted()).class(), ErrorClass::Timeout);
+        operation.cancel();
+        assert_eq!(operation.judge(Error::interrupted()).class(), ErrorClass::Interrupted);
     }
 
     #[tokio::test]

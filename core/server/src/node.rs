@@ -8,6 +8,7 @@ use dqlite_engine::Engine;
 use dqlite_env::{Env, Network};
 use dqlite_log::DirLock;
 use dqlite_raft::Status;
+use dqlite_wire::DatabaseStatus;
 use dqlite_wire::call::{AskOutcome, OpenSession, Outcome};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -142,6 +143,17 @@ impl Node {
     /// The node's state, as of a moment ago.
     pub fn status(&self) -> Status {
         self.shared.raft.status()
+    }
+
+    /// The databases, as this node has them.
+    pub fn databases(&self) -> Vec<DatabaseStatus> {
+        let told = |database: dqlite_engine::DatabaseStatus| DatabaseStatus {
+            name: database.name.into(),
+            applied_index: database.applied_index,
+            checkpoint_index: database.checkpoint_index,
+            page_count: database.page_count.into(),
+        };
+        self.shared.engine.databases().into_iter().map(told).collect()
     }
 
     /// Resolves once the node has its place in a cluster and knows who leads it; should it be the

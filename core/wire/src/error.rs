@@ -94,9 +94,9 @@ pub enum DecodeError {
     /// A result without columns holds something that is not the end marker.
     #[error("rows in a result without columns")]
     RowsWithoutColumns,
-    /// A batch of rows goes on behind its last row.
-    #[error("{bytes} bytes behind the last row")]
-    BytesBehindRows {
+    /// A batch of rows, or a set of parameters, goes on behind its last value.
+    #[error("{bytes} bytes behind the last value")]
+    BytesBehind {
         /// How many.
         bytes: usize,
     },

@@ -9,7 +9,10 @@ pub fn spelled(naming: &Naming, owner: Option<&str>, name: &str) -> String {
         return word.clone();
     }
     match (naming.methods, owner) {
-        (Case::Prefixed, Some(owner)) => format!("dqlite_{}_{name}", snake(owner)),
+        (Case::Prefixed, Some(owner)) => {
+            let owner = naming.types.get(owner).map_or(owner, String::as_str);
+            format!("dqlite_{}_{name}", snake(owner))
+        }
         (Case::Prefixed, None) => format!("dqlite_{name}"),
         (case, _) => in_case(case, name),
     }
@@ -73,6 +76,7 @@ mod tests {
             spelled(None, "connect")[2..],
             ["Connect", "connect", "connect", "dqlite_connect"]
         );
-        assert_eq!(spelled(Some("NodeInfo"), "id")[5], "dqlite_node_info_id");
+        assert_eq!(spelled(Some("NodeInfo"), "id")[5], "dqlite_member_id");
+        assert_eq!(spelled(Some("Node"), "start")[5], "dqlite_embedded_start");
     }
 }

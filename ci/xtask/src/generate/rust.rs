@@ -110,7 +110,7 @@ fn number(number: i64) -> String {
 }
 
 /// As rustfmt leaves it.
-fn formatted(text: &str) -> Result<String> {
+pub fn formatted(text: &str) -> Result<String> {
     let mut command = process::command("rustfmt", &["--edition", "2024"]);
     let mut child = command
         .stdin(Stdio::piped())

@@ -10,6 +10,7 @@ use dqlite_wire::call::ParameterSet;
 use super::cursor::Cursor;
 use crate::backup::Progress;
 use crate::error::{Error, Retryable};
+use crate::operation::Operation;
 use crate::options::ConnectOptions;
 use crate::parameters::IntoParameters;
 use crate::runtime;
@@ -38,6 +39,11 @@ impl Connection {
     /// The asynchronous twin. It is the same connection.
     pub fn asynchronous(&self) -> crate::Connection {
         self.inner.pooled()
+    }
+
+    /// See [`crate::Connection::with_operation`].
+    pub fn with_operation(&self, operation: Operation) -> Self {
+        Self { inner: self.inner.with_operation(operation) }
     }
 
     /// Waits for `work`.
@@ -215,6 +221,13 @@ impl Connection {
     /// The database's name.
     pub fn database(&self) -> &str {
         self.inner.database()
+    }
+}
+
+/// The blocking twin of a connection: it is the same one.
+impl From<crate::Connection> for Connection {
+    fn from(connection: crate::Connection) -> Self {
+        Self::new(connection)
     }
 }
 

@@ -6,6 +6,7 @@ use dqlite_wire::call::{Column, ParameterSet, RowBatch};
 
 use super::connection::Connection;
 use crate::error::Error;
+use crate::operation::Operation;
 use crate::parameters::IntoParameters;
 use crate::row::Row;
 
@@ -24,6 +25,11 @@ impl Cursor {
     /// The connection.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// See [`crate::Cursor::set_operation`].
+    pub fn set_operation(&mut self, operation: Operation) {
+        self.inner.set_operation(operation);
     }
 
     /// See [`crate::Cursor::execute`].
@@ -59,6 +65,11 @@ impl Cursor {
             return Ok(Some(ready));
         }
         self.connection.wait(self.inner.next_batch())
+    }
+
+    /// See [`crate::Cursor::has_more`].
+    pub fn has_more(&self) -> bool {
+        self.inner.has_more()
     }
 
     /// See [`crate::Cursor::fetch_one`].

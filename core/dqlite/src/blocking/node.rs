@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Cluster, Connection};
+use crate::cluster::DatabaseStatus;
 use crate::error::Error;
 use crate::node::{Member, Status};
 use crate::options::{ConnectOptions, NodeSettings};
@@ -67,6 +68,11 @@ impl Node {
     /// The node's state, as of a moment ago.
     pub fn status(&self) -> Status {
         self.inner.status()
+    }
+
+    /// See [`crate::Node::databases`].
+    pub fn databases(&self) -> Vec<DatabaseStatus> {
+        self.inner.databases()
     }
 
     /// The node's number.

@@ -79,11 +79,14 @@ impl Connection {
             return self.call_lost(&mut work, attempt.verb, lost);
         }
         if self.reads_anywhere(attempt.verb)
-            && let Some(answer) = Box::pin(self.read_anywhere(&mut work, &attempt)).await?
+            && let Some(answer) = Box::pin(self.read_anywhere(&mut work, &attempt))
+                .await
+                .map_err(|error| operation.judge(error))?
         {
             return Ok(answer);
         }
-        self.call_leader(&mut work, &attempt).await
+        let called = self.call_leader(&mut work, &attempt).await;
+        called.map_err(|error| operation.judge(error))
     }
 
     /// Waits for the turn of `operation`. (1)
@@ -95,26 +98,27 @@ impl Connection {
         shared.check_open()?;
         let work = match shared.work.try_lock() {
             Ok(work) => work,
-            Err(_) => operation.unless_cancelled(shared.work.lock()).await?,
+            Err(_) => operation.unless_over(shared.work.lock()).await?,
         };
         shared.check_not_closed()?;
-        if operation.is_cancelled() {
-            return Err(Error::interrupted());
+        if operation.is_over() {
+            return Err(operation.judge(Error::interrupted()));
         }
         Ok((work, shared.running.enter(operation)))
     }
 
     pub(super) fn attempt<'a>(&self, call: &'a Call, operation: &'a Operation) -> Attempt<'a> {
-        let timeout = self.shared.settings.timeout;
         let now = Instant::now();
-        let deadline = timeout.map(|timeout| now + timeout);
+        let usual = self.shared.settings.timeout.map(|timeout| now + timeout);
+        let deadline = usual.into_iter().chain(operation.deadline()).min();
         Attempt {
             call,
             verb: Verb::of(&call.sql),
             operation,
             manner: Manner { blocking: self.blocking, deadline },
             patience: deadline.unwrap_or(now + LEADER_TIMEOUT),
-            timeout_ms: timeout.map_or(0, millis),
+            // 0 would be no limit.
+            timeout_ms: deadline.map_or(0, |it| millis(it - now).max(1)),
         }
     }
 

@@ -50,7 +50,7 @@ impl Connection {
                 }
                 Ok(Some(Answer { session: seat.number, ran }))
             }
-            Err(fault) if is_plain(&fault) || attempt.operation.is_cancelled() => {
+            Err(fault) if is_plain(&fault) || attempt.operation.is_over() => {
                 Err(Error::from_fault(fault))
             }
             // It writes, or the node is going: the leader knows better.
@@ -106,7 +106,7 @@ impl Connection {
             };
             seat.cursors.remove(&at.cursor);
             let ends = !is_plain(&fault);
-            let error = Error::from_fault(fault);
+            let error = operation.judge(Error::from_fault(fault));
             if !ends {
                 return Err(error);
             }
@@ -151,10 +151,10 @@ impl Connection {
             return Err(Error::new("connection.lost", "the node to copy from is gone"));
         };
         let cancel = operation.clone();
-        let mut watched = |at: Progress| progress(at) && !cancel.is_cancelled();
+        let mut watched = |at: Progress| progress(at) && !cancel.is_over();
         let copied =
             seat.session.backup(&self.shared.target.env, path, &mut watched, self.manner()).await;
-        copied.map_err(Error::from_fault)
+        copied.map_err(|fault| operation.judge(Error::from_fault(fault)))
     }
 
     pub(super) async fn wait_until_applied(&self, index: u64) -> Result<(), Error> {

@@ -244,7 +244,7 @@ impl CallWatch {
 
 impl Watch for CallWatch {
     fn should_stop(&self) -> bool {
-        if self.running.is_cancelled() {
+        if self.running.is_over() {
             return true;
         }
         let stop = self.user_wants_stop();

@@ -166,7 +166,7 @@ impl<'a> BatchedRows<'a> {
             row.push(self.value()?);
         }
         if self.rows == 1 && !self.values.is_empty() {
-            return Err(DecodeError::BytesBehindRows { bytes: self.values.len() });
+            return Err(DecodeError::BytesBehind { bytes: self.values.len() });
         }
         Ok(row)
     }
@@ -293,7 +293,7 @@ mod tests {
             assert_eq!(decoded(&whole[..length]), Err(DecodeError::Truncated), "{length}");
         }
         let longer = [&whole[..], b"x"].concat();
-        assert_eq!(decoded(&longer), Err(DecodeError::BytesBehindRows { bytes: 1 }));
+        assert_eq!(decoded(&longer), Err(DecodeError::BytesBehind { bytes: 1 }));
         let promises = [&[0xff; 8][..], &whole[8..]].concat();
         assert_eq!(decoded(&promises), Err(DecodeError::Truncated));
         let rows_of_nothing = b"\xff\xff\xff\xff\0\0\0\0";

@@ -31,6 +31,37 @@ const BLOB: u8 = 4;
 /// The fewest bytes of a set: its kind and its count.
 const SET_BYTES_MIN: usize = 5;
 
+impl ParameterSet {
+    /// Reads one set, written as in RUN. Texts and blobs share the buffer's memory.
+    ///
+    /// # Errors
+    /// The bytes are no set, or there are some behind it.
+    pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let set = decode_set(&mut reader, &mut { limits::RUN_VALUES_MAX })?;
+        nothing_behind(&reader)?;
+        Ok(set)
+    }
+
+    /// Reads any number of sets, written as in RUN: their count stands before them.
+    ///
+    /// # Errors
+    /// The bytes are no sets, or there are some behind them.
+    pub fn decode_all(bytes: &Bytes) -> Result<Vec<Self>, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let sets = read_sets(&mut reader)?;
+        nothing_behind(&reader)?;
+        Ok(sets)
+    }
+}
+
+fn nothing_behind(reader: &Reader<'_>) -> Result<(), DecodeError> {
+    match reader.rest().len() {
+        0 => Ok(()),
+        bytes => Err(DecodeError::BytesBehind { bytes }),
+    }
+}
+
 /// Writes the sets as one blob.
 pub(super) fn put_sets(out: &mut BytesMut, sets: &[ParameterSet]) -> Result<(), EncodeError> {
     let weight = sets.iter().map(weight_of).fold(0, usize::saturating_add);
@@ -111,13 +142,16 @@ fn put_length(out: &mut BytesMut, length: usize) -> Result<(), EncodeError> {
 
 /// Reads the sets from the blob. Texts and blobs share its memory. What stands behind is ignored.
 pub(super) fn decode_sets(blob: &Bytes) -> Result<Vec<ParameterSet>, DecodeError> {
-    let mut reader = Reader::new(blob);
+    read_sets(&mut Reader::new(blob))
+}
+
+fn read_sets(reader: &mut Reader<'_>) -> Result<Vec<ParameterSet>, DecodeError> {
     let mut budget = limits::RUN_VALUES_MAX;
-    let count = count(&mut reader, SET_BYTES_MIN)?;
+    let count = count(reader, SET_BYTES_MIN)?;
     spend(&mut budget, count)?;
     let mut sets = Vec::new();
     for _ in 0..count {
-        sets.push(decode_set(&mut reader, &mut budget)?);
+        sets.push(decode_set(reader, &mut budget)?);
     }
     Ok(sets)
 }
