@@ -64,6 +64,27 @@ extern const char *dqlite_version_string;
 // The version of the interface in C that the header describes.
 #define DQLITE_API_VERSION 1
 
+// What the dqlite_node functions return: success.
+#define DQLITE_OK 0
+
+// The call failed; dqlite_node_errmsg() says why.
+#define DQLITE_ERROR 1
+
+// The call makes no sense: at this time, of this node, or with these arguments.
+#define DQLITE_MISUSE 2
+
+// There is not enough memory. This library never returns it.
+#define DQLITE_NOMEM 3
+
+// Keeps as many entries as told, whatever their size.
+#define DQLITE_SNAPSHOT_TRAILING_STATIC 0
+
+// Keeps at most as many entries as told.
+#define DQLITE_SNAPSHOT_TRAILING_DYNAMIC 1
+
+// The size of the first version of dqlite_node_info_ext, in bytes.
+#define DQLITE_NODE_INFO_EXT_SZ_ORIG 32
+
 // A cluster as a whole. Any thread may use it.
 typedef struct dqlite_cluster dqlite_cluster;
 
@@ -81,10 +102,45 @@ typedef struct dqlite_embedded dqlite_embedded;
 // Why a call failed. Read-only; freed by dqlite_error_free().
 typedef struct dqlite_error dqlite_error;
 
+// A node of a cluster, set up call by call. It serves clients and other nodes over the network.
+typedef struct dqlite_node dqlite_node;
+
 // What calls are cancelled by.
 //
 // Every call that can wait takes one, or NULL. Given to several calls, it cancels all of them.
 typedef struct dqlite_operation dqlite_operation;
+
+// A node that begins or joins its cluster by itself.
+typedef struct dqlite_server dqlite_server;
+
+// A node's number.
+typedef unsigned long long dqlite_node_id;
+
+// Connects to the node at `addr` and stores the socket, TCP or unix, in `*fd`. It may block, and
+// may be called on any thread, on several at once for different addresses. 0 is success; 16 is
+// RAFT_NOCONNECTION: the node cannot be reached, and will be tried again. The socket is the
+// library's from then on.
+typedef int (*dqlite_connect_func)(void *arg, const char *addr, int *fd);
+
+// A member of a cluster.
+typedef struct dqlite_node_info {
+    // Its id.
+    dqlite_node_id id;
+    // Its address.
+    const char *address;
+} dqlite_node_info;
+
+// A member of a cluster, with its role.
+typedef struct dqlite_node_info_ext {
+    // sizeof(dqlite_node_info_ext).
+    uint64_t size;
+    // Its id.
+    uint64_t id;
+    // Its address: a pointer to the text.
+    uint64_t address;
+    // DQLITE_ROLE_*.
+    uint64_t dqlite_role;
+} dqlite_node_info_ext;
 
 // What an error says, all at once. Its texts end with a NUL and live as long as the error.
 typedef struct dqlite_error_info {
@@ -257,6 +313,174 @@ int dqlite_version_number(void);
 // The version of the interface in C, apart from dqlite's own: it grows by one when functions are
 // added. Compare with DQLITE_API_VERSION, which the program was compiled with.
 int dqlite_api_version(void);
+
+// Makes a node, which does not run yet.
+//
+// `id` names it in the cluster for good. A node with the id 1, or 0x2dc171858c3155be, begins a
+// cluster when its folder is new; any other waits until a client adds it to one. `address` is
+// where clients and other nodes reach it: "host" or "host:port" with a numeric host and the port
+// 8080 unless given, or whatever the connect function takes. `data_dir` is the folder for its
+// files, made if need be.
+//
+// `*n` must be destroyed even when this fails, and has the message then.
+int dqlite_node_create(dqlite_node_id id,
+                       const char *address,
+                       const char *data_dir,
+                       struct dqlite_node **n);
+
+// Destroys a node; one that runs is stopped. NULL is fine.
+void dqlite_node_destroy(struct dqlite_node *n);
+
+// Starts the node. When this returns, it serves clients; its cluster may have no leader yet.
+int dqlite_node_start(struct dqlite_node *n);
+
+// Hands the lead and the vote over to other nodes, if there are any who can take them: before
+// dqlite_node_stop(). Not 0 when nobody could take all of it; the node may be stopped all the same.
+int dqlite_node_handover(struct dqlite_node *n);
+
+// Stops the node: ends the connections of its clients and closes its files.
+int dqlite_node_stop(struct dqlite_node *n);
+
+// Why the last call of the node failed. The text lives as long as the node and changes with its
+// next failure.
+const char *dqlite_node_errmsg(struct dqlite_node *n);
+
+// An id for a new node that no other node has, as good as certainly. Never 0, and none that begins
+// a cluster.
+dqlite_node_id dqlite_generate_node_id(const char *address);
+
+// Binds the node to an address for clients and other nodes: "host", "host:port" or "[host]:port"
+// with a numeric host and the port 8080 unless given, or "@name", an abstract unix socket that
+// takes connections of this process only. "@" alone has the system find a name, and the port 0 a
+// port: dqlite_node_get_bind_address() tells which.
+//
+// The socket is bound at once, and listened on when the node starts. Without this call a node
+// listens on its own address.
+int dqlite_node_set_bind_address(struct dqlite_node *n, const char *address);
+
+// Where the node listens: NULL before it was bound or started. The text lives as long as the node.
+const char *dqlite_node_get_bind_address(struct dqlite_node *n);
+
+// Has `f` connect to other nodes, called with `arg`; NULL has the system do it.
+int dqlite_node_set_connect_func(struct dqlite_node *n, dqlite_connect_func f, void *arg);
+
+// The time that a message takes from node to node, in nanoseconds: up to an hour, at least a
+// millisecond. As dqlite_node_set_network_latency_ms(), which is to be preferred.
+int dqlite_node_set_network_latency(struct dqlite_node *n, unsigned long long nanoseconds);
+
+// The time that a message takes from node to node, in milliseconds: 1 to 3,600,000. A leader is
+// heard each 1.5 times of it, and stood against after 15 times without.
+int dqlite_node_set_network_latency_ms(struct dqlite_node *n, unsigned int milliseconds);
+
+// Nodes with the same code may fail together. Told to whoever asks, to place voters apart.
+int dqlite_node_set_failure_domain(struct dqlite_node *n, unsigned long long code);
+
+// As dqlite_node_set_snapshot_params_v2() with DQLITE_SNAPSHOT_TRAILING_STATIC.
+int dqlite_node_set_snapshot_params(struct dqlite_node *n,
+                                    unsigned int snapshot_threshold,
+                                    unsigned int snapshot_trailing);
+
+// How many entries of the log are applied between two checkpoints of everything, and how many are
+// kept after one for nodes that lag behind: at least 4, and not fewer than the threshold.
+//
+// Nothing is copied for a checkpoint here, and no snapshot file weighed against the log, so that
+// both strategies keep `snapshot_trailing` entries.
+int dqlite_node_set_snapshot_params_v2(struct dqlite_node *n,
+                                       unsigned int snapshot_threshold,
+                                       unsigned int snapshot_trailing,
+                                       int trailing_strategy);
+
+// The size of the blocks in which dqlite writes its log: a power of two from 512 to 262144. Here
+// the log finds out what the device wants; a size that dqlite would take is accepted.
+int dqlite_node_set_block_size(struct dqlite_node *n, size_t size);
+
+// How many voters the cluster wants: 3 unless told.
+int dqlite_node_set_target_voters(struct dqlite_node *n, int voters);
+
+// How many stand-bys the cluster wants: 0 unless told.
+int dqlite_node_set_target_standbys(struct dqlite_node *n, int standbys);
+
+// How many threads dqlite runs SQLite on. Here there are as many as there are calls that run at
+// once, so that any number but 0 is accepted.
+int dqlite_node_set_pool_thread_count(struct dqlite_node *n, unsigned int thread_count);
+
+// Whether a start may delete files that it finds damaged. Here a start never deletes what was
+// acknowledged; the end of the log that a crash has torn is cut in any case. Both are accepted:
+// with `true`, files that are damaged otherwise still keep the node from starting.
+int dqlite_node_set_auto_recovery(struct dqlite_node *n, bool enabled);
+
+// Whether dqlite compresses its snapshot files. There are none here: `false` is accepted, `true`
+// fails.
+int dqlite_node_set_snapshot_compression(struct dqlite_node *n, bool enabled);
+
+// Has the node keep databases on disk. They always are here.
+int dqlite_node_enable_disk_mode(struct dqlite_node *n);
+
+// How long a write waits for the one before it, in milliseconds, before it fails with SQLITE_BUSY;
+// with 0 it fails at once. 5000 unless told, where dqlite has 0.
+int dqlite_node_set_busy_timeout(struct dqlite_node *n, unsigned int msecs);
+
+// As dqlite_node_recover_ext(), with voters only.
+int dqlite_node_recover(struct dqlite_node *n, struct dqlite_node_info *infos, int n_info);
+
+// Makes the nodes in `infos` the cluster of this node, when its majority is gone for good. No node
+// may run. Of those that are left, choose the one with the newest log
+// (dqlite_node_describe_last_entry()), call this on it once, with itself among the nodes, copy its
+// folder to the others in place of theirs, and start them all.
+//
+// `n` need not have the id and the address of the node whose folder it is.
+int dqlite_node_recover_ext(struct dqlite_node *n, struct dqlite_node_info_ext *infos, int n_info);
+
+// The index and the term of the last entry in the node's log. Of two logs the one with the higher
+// term is newer, else the longer one. The node must not run.
+int dqlite_node_describe_last_entry(struct dqlite_node *n,
+                                    uint64_t *last_entry_index,
+                                    uint64_t *last_entry_term);
+
+// Makes a server, which does not run yet. `path` is an existing folder for its files.
+//
+// `*server` must be destroyed even when this fails.
+int dqlite_server_create(const char *path, struct dqlite_server **server);
+
+// Sets where clients and other servers reach this one. Needed before its first start; later starts
+// keep the address that it had then.
+int dqlite_server_set_address(struct dqlite_server *server, const char *address);
+
+// Has the server begin a cluster with its first start. Exactly one of a cluster does.
+int dqlite_server_set_auto_bootstrap(struct dqlite_server *server, bool on);
+
+// Has the server join the cluster of the servers at these addresses with its first start.
+int dqlite_server_set_auto_join(struct dqlite_server *server,
+                                const char *const *addrs,
+                                unsigned int n);
+
+// Has the server listen elsewhere than on its address: as dqlite_node_set_bind_address().
+int dqlite_server_set_bind_address(struct dqlite_server *server, const char *addr);
+
+// Has `f` connect to other servers, called with `arg`; NULL has the system do it.
+int dqlite_server_set_connect_func(struct dqlite_server *server, dqlite_connect_func f, void *arg);
+
+// Starts the server: it begins its cluster, joins one, or comes back to the one that it was in.
+// When this returns, it has its place and the cluster has a leader; if that takes more than half a
+// minute, the server is stopped and this fails.
+int dqlite_server_start(struct dqlite_server *server);
+
+// The server's id; 0 before it was started.
+dqlite_node_id dqlite_server_get_id(struct dqlite_server *server);
+
+// Hands the lead and the vote over to other servers, if there are any who can take them: before
+// dqlite_server_stop().
+int dqlite_server_handover(struct dqlite_server *server);
+
+// Stops the server.
+int dqlite_server_stop(struct dqlite_server *server);
+
+// Destroys a server; one that runs is stopped. NULL is fine.
+void dqlite_server_destroy(struct dqlite_server *server);
+
+// Why the last call of the server failed: an addition of this library. The text lives as long as
+// the server and changes with its next failure.
+const char *dqlite_server_errmsg(struct dqlite_server *server);
 
 // What names the error for good, "constraint.unique" say. Compare with DQLITE_ID_*. "" for NULL or
 // an error that was freed. The text lives as long as the error; so do the other ones.

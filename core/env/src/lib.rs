@@ -19,6 +19,7 @@ mod entropy;
 mod files;
 mod network;
 mod no_network;
+mod sockets;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use entropy::Entropy;
 pub use files::{File, FileSystem, OpenMode, RealFiles};
 pub use network::{BoxFuture, Listener, Network, RealNetwork, Stream};
 pub use no_network::NoNetwork;
+pub use sockets::{Bound, adopt};
 
 /// Everything a node takes from outside itself. Cheap to clone.
 #[derive(Clone, Debug)]

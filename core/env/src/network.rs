@@ -74,7 +74,7 @@ const KEEPALIVE_COUNT: u32 = 3;
 
 /// Small messages go at once, and a machine that vanished without a word is noticed: what its
 /// client held, a write lock say, is let go.
-fn set_up(stream: &TcpStream) -> io::Result<()> {
+pub(crate) fn set_up(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_AFTER)

@@ -30,6 +30,18 @@ pub(crate) struct Identity {
     pub address: String,
 }
 
+/// The id and the address of the node whose directory it is; none where it is nobody's. Blocks.
+///
+/// # Errors
+/// The files are damaged, or cannot be read.
+pub fn identity(env: &Env, data_dir: &Path) -> Result<Option<(u64, String)>, Error> {
+    if !env.files.exists(&path(data_dir))? {
+        return Ok(None);
+    }
+    let known = Identity::read(&*env.files, data_dir)?;
+    Ok(Some((known.id, known.address)))
+}
+
 impl Identity {
     /// Reads who the node is, or decides and writes it. Blocks.
     pub fn establish(env: &Env, options: &NodeOptions) -> Result<Self, Error> {

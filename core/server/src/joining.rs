@@ -2,7 +2,8 @@
 //!
 //! 1. A node that was in a cluster before never begins another one.
 //! 2. A node with nobody to join begins a cluster of its own, as its only voter.
-//! 3. Any other asks the members it was told of to add it, then for the role that is needed most:
+//! 3. One that is to wait until it is added does nothing: somebody else sees to its place.
+//! 4. Any other asks the members it was told of to add it, then for the role that is needed most:
 //!    voter, stand-by, or none (spare). It tries until that is done, also after a restart: until
 //!    then the file `joining` stands in its data directory. It does so once, so that the role that
 //!    somebody assigns later stays.
@@ -43,7 +44,9 @@ fn marker(data_dir: &Path) -> PathBuf {
 
 /// Gives the node a place, and tells.
 pub(crate) async fn take_a_place(node: Arc<Shared>) {
-    let placed = if node.options.join.is_empty() {
+    let placed = if node.options.wait_to_be_added && node.options.join.is_empty() {
+        Ok(()) // (3)
+    } else if node.options.join.is_empty() {
         node.raft.bootstrap().await.map(|_| ()).map_err(io::Error::other)
     } else {
         join(&node).await

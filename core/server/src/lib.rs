@@ -29,6 +29,7 @@ mod survey;
 
 pub use call_session::{BackupProgress, CallError, CallSession, Canceller, Watch};
 pub use error::Error;
+pub use identity::identity;
 pub use node::Node;
 #[doc(hidden)]
 pub use options::Faults;

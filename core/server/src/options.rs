@@ -19,6 +19,8 @@ pub struct NodeOptions {
     /// Addresses of members of the cluster to join. With none, a node with a new data directory
     /// begins a cluster of its own.
     pub join: Vec<String>,
+    /// Begin no cluster, even with nobody to join: wait until a member adds this node.
+    pub wait_to_be_added: bool,
     /// How many voters a joining node finds enough.
     pub voters: usize,
     /// How many stand-bys a joining node finds enough.
@@ -64,6 +66,7 @@ impl NodeOptions {
             bind: None,
             id: None,
             join: Vec::new(),
+            wait_to_be_added: false,
             voters: 3,
             standbys: 3,
             failure_domain: 0,

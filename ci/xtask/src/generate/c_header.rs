@@ -7,8 +7,13 @@ use crate::process;
 const SOURCES: &str = "core/capi";
 
 /// The files with functions, in the order in which the header has them.
-const FILES: [&str; 13] = [
+const FILES: [&str; 18] = [
     "version.rs",
+    "node.rs",
+    "node/settings.rs",
+    "node/dialer.rs",
+    "node/recovery.rs",
+    "server.rs",
     "error.rs",
     "operation.rs",
     "options.rs",
