@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import decimal
 import os
+import shutil
 from importlib.metadata import entry_points
 
 import pytest
@@ -56,8 +57,9 @@ def a_book(**fields):
 
 @pytest.fixture
 def url(tmp_path):
-    """An embedded node of its own for each test."""
-    return f"dqlite:///{tmp_path / 'data'}?database=app"
+    """An embedded node of its own for each test, which would be large to keep."""
+    yield f"dqlite:///{tmp_path / 'data'}?database=app"
+    shutil.rmtree(tmp_path / "data", ignore_errors=True)
 
 
 @pytest.fixture
@@ -150,7 +152,9 @@ def test_types_and_relations(engine):
         assert book.day == datetime.date(1, 1, 1)
         assert book.tags == ["a", {"b": None}]
         total = session.execute(
-            sa.select(Author.name, sa.func.count(), sa.func.sum(Book.price)).join(Book).group_by(Author.name)
+            sa.select(Author.name, sa.func.count(), sa.func.sum(Book.price))
+            .join(Book)
+            .group_by(Author.name)
         )
         assert total.all() == [("Ann", 2, decimal.Decimal("24.60"))]
 
@@ -269,7 +273,7 @@ def test_regular_expressions_work_or_are_refused(engine):
         if connection.exec_driver_sql(has).scalar():
             assert connection.scalar(query) == 1
         else:
-            with pytest.raises(sa.exc.OperationalError, match="(?i)no such function: regexp"):
+            with pytest.raises(sa.exc.OperationalError, match=r"(?i)no such function: regexp"):
                 connection.scalar(query)
 
 

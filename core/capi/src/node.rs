@@ -237,6 +237,8 @@ unsafe fn options(
     let mut options = NodeOptions::new(data_dir, address);
     options.id = Some(id);
     options.standbys = 0;
+    // dqlite leaves roles to clients, unless it is told.
+    options.roles_patience = None;
     options.wait_to_be_added = id != 1 && id != BOOTSTRAP_ID;
     Ok(options)
 }

@@ -29,15 +29,21 @@ pub struct Arguments {
     /// Addresses of members of the cluster to join; without any, a new node begins a cluster
     #[arg(long, value_delimiter = ',', value_name = "ADDRESS,…")]
     join: Vec<String>,
-    /// How many voters a joining node finds enough
+    /// How many voters a joining node finds enough, and a leader wants to have
     #[arg(long, default_value_t = 3)]
     voters: usize,
     /// How many stand-bys a joining node finds enough
     #[arg(long, default_value_t = 3)]
     standbys: usize,
+    /// Leave all roles as they are assigned, also when a voter is gone
+    #[arg(long)]
+    manual_roles: bool,
     /// Where the node stands, told to those who place voters apart
     #[arg(long, default_value_t = 0)]
     failure_domain: u64,
+    /// How little the node wants to vote, of those that could
+    #[arg(long, default_value_t = 0)]
+    weight: u64,
     /// What carries the log to the disk
     #[arg(long, value_enum, default_value_t = LogBackend::Auto)]
     log_backend: LogBackend,
@@ -81,7 +87,11 @@ impl Arguments {
         options.join = self.join.clone();
         options.voters = self.voters;
         options.standbys = self.standbys;
+        if self.manual_roles {
+            options.roles_patience = None;
+        }
         options.failure_domain = self.failure_domain;
+        options.weight = self.weight;
         options.log.backend = match self.log_backend {
             LogBackend::Auto => Backend::Auto,
             LogBackend::IoUring => Backend::IoUring,

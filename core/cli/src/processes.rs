@@ -164,8 +164,15 @@ async fn voters(cluster: &Cluster) -> Result<usize> {
 impl NodeProcess {
     async fn start(&mut self) -> Result<()> {
         let log = File::options().create(true).append(true).open(self.log_path())?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("node").arg("--dir").arg(&self.dir).args(["--address", &self.address]);
+        let program = crate::PROGRAM.get().and_then(|program| program.split_first());
+        let (program, first) = program.context("cannot tell how this program is started")?;
+        let mut command = Command::new(program);
+        command
+            .args(first)
+            .arg("node")
+            .arg("--dir")
+            .arg(&self.dir)
+            .args(["--address", &self.address]);
         command.arg("--until-stdin-ends"); // (1)
         if let Some(join) = &self.join {
             command.args(["--join", join]);

@@ -114,7 +114,8 @@ impl CallSession {
     /// # Errors
     /// Those of any call: [`Fault`] says what may be concluded. Code 9 means that the statement was
     /// interrupted, by a [`Canceller`] or because the deadline passed; it had no effect, and the
-    /// session and its transaction go on.
+    /// session goes on. So does its transaction, unless the statement was writing: SQLite takes the
+    /// whole transaction back then, which the next [`Ran::in_transaction`] tells.
     pub async fn run(&mut self, run: &Run, deadline: Instant) -> Result<Ran, Fault> {
         check_parameters(run)?;
         match self.call(|out| run.encode(out), deadline).await? {

@@ -175,6 +175,11 @@ impl Connection {
         }
     }
 
+    /// The tries at a transaction, for whoever runs one as [`Connection::transaction`] does.
+    pub fn tries(&self) -> Tries {
+        Tries::new(self.shared.settings.retry)
+    }
+
     /// Stops the call that runs now, if one does, and never a later one. Any thread may ask.
     pub fn interrupt(&self) {
         self.shared.running.cancel();

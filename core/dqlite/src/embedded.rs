@@ -28,7 +28,8 @@ struct Slot {
 /// Held while a folder's node starts or stops. (1)
 type SharedSlot = Arc<tokio::sync::Mutex<Slot>>;
 
-static SLOTS: LazyLock<Mutex<HashMap<PathBuf, SharedSlot>>> = LazyLock::new(Mutex::default);
+/// By process, since a child that was forked has no use of its parent's nodes, and by path.
+static SLOTS: LazyLock<Mutex<HashMap<(u32, PathBuf), SharedSlot>>> = LazyLock::new(Mutex::default);
 
 /// A node, and the right to use it.
 pub(crate) struct Opened {
@@ -47,7 +48,8 @@ pub(crate) struct Lease {
 /// The node of the folder at `path`, started if need be.
 pub(crate) async fn open(path: &Path) -> Result<Opened, Error> {
     let path = canonical(path)?;
-    let slot = SLOTS.lock().entry(path.clone()).or_default().clone();
+    let key = (std::process::id(), path.clone());
+    let slot = SLOTS.lock().entry(key).or_default().clone();
     // On the process's own runtime: the node may outlive the one of its first caller.
     let opening = runtime::handle()?.spawn(async move {
         let mut held = slot.lock().await;

@@ -80,7 +80,7 @@ impl Node {
         self.inner.status()
     }
 
-    /// The node's databases, as it has them.
+    /// The node's databases, as they are now.
     pub fn databases(&self) -> Vec<DatabaseStatus> {
         self.inner.databases()
     }

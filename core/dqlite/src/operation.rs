@@ -63,7 +63,7 @@ impl Operation {
     }
 
     /// Resolves once it is cancelled.
-    pub(crate) async fn cancelled(&self) {
+    pub async fn cancelled(&self) {
         let mut notified = pin!(self.0.notify.notified());
         notified.as_mut().enable();
         if !self.is_cancelled() {

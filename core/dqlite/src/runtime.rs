@@ -1,12 +1,14 @@
 //! The runtime that serves whoever has none: blocking calls, and nodes that outlive their callers'.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::{Handle, Runtime};
 
 use crate::error::Error;
@@ -14,20 +16,43 @@ use crate::error::Error;
 /// How often a call that waits asks whether it is still wanted.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
 
+/// A runtime, or why there is none, and the process that its threads run in.
+struct Begun {
+    process: u32,
+    runtime: Result<Runtime, String>,
+}
+
+impl Begun {
+    fn now() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("dqlite")
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string());
+        Self { process: std::process::id(), runtime }
+    }
+}
+
 /// The runtime of this process, begun with its first use.
+///
+/// A fork leaves a runtime's threads behind. The child begins one of its own, and that of the
+/// parent is left as it is.
 ///
 /// # Errors
 /// The operating system gives no threads.
 pub(crate) fn handle() -> Result<&'static Handle, Error> {
-    static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| {
-        tokio::runtime::Builder::new_multi_thread()
-            .thread_name("dqlite")
-            .enable_all()
-            .build()
-            .map_err(|error| error.to_string())
-    });
-    match runtime {
+    static FIRST: OnceLock<Begun> = OnceLock::new();
+    static IN_CHILDREN: LazyLock<Mutex<HashMap<u32, &'static Begun>>> =
+        LazyLock::new(Mutex::default);
+    let first = FIRST.get_or_init(Begun::now);
+    let process = std::process::id();
+    let begun = if first.process == process {
+        first
+    } else {
+        let mut children = IN_CHILDREN.lock();
+        children.entry(process).or_insert_with(|| Box::leak(Box::new(Begun::now())))
+    };
+    match &begun.runtime {
         Ok(runtime) => Ok(runtime.handle()),
         Err(reason) => {
             Err(Error::new("internal", format!("threads could not be started: {reason}")))

@@ -3,6 +3,8 @@
 //! Nodes are stopped here, not killed: what a killed process leaves behind is tested with whole
 //! processes by the languages' failover tests, and in simulated time by `core/sim`.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use dqlite::{

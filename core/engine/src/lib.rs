@@ -5,7 +5,8 @@
 //! every node it puts what the log has committed into the databases, byte for byte.
 //!
 //! ```text
-//! Session ── statements, cursors, the answer held back until it is certain
+//! Session ── statements, calls, results, the answer held back until it is certain; or a reader,
+//!    |       on any node, of what that has applied
 //!    |  write lane: one writer at a time, in the order of asking
 //! SQLite on the VFS ── a commit's pages ── capture ── Speculation: who waits for what
 //!    |                                        |
@@ -19,7 +20,8 @@
 //! It promises: an answer never tells of a transaction that is not committed; a transaction called
 //! failed is never seen by anybody; all nodes hold the same bytes at the same index; what became of
 //! a client's last commit can be found out for certain. The rules that make it so stand at the top
-//! of `chain`, `speculation`, `database`, `pipeline`, `meta`, `snapshot` and `outcomes`.
+//! of `call`, `operation`, `chain`, `speculation`, `database`, `pipeline`, `meta`, `snapshot` and
+//! `outcomes`.
 #![forbid(unsafe_code)]
 
 mod authorizer;

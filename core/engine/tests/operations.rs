@@ -15,7 +15,8 @@ use replicas::{Replica, Tape};
 
 const ENDLESS: &str =
     "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s) SELECT count(*) FROM s";
-const ENDLESS_INSERT: &str = "WITH RECURSIVE s(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM s) INSERT INTO t SELECT i, 0 FROM s";
+const ENDLESS_INSERT: &str = "WITH RECURSIVE s(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM s) \
+     INSERT INTO t SELECT i, 0 FROM s";
 const ENDLESS_ROWS: &str =
     "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s) SELECT i FROM s";
 
@@ -197,4 +198,55 @@ async fn a_watch_is_asked_while_sqlite_runs_and_while_waiting() {
     leader.apply_all().await;
     session.set_watch(None);
     assert_eq!(leader.rows(&mut session, "SELECT count(*) FROM t").await, ["1"]);
+}
+
+#[test]
+fn a_call_that_is_dropped_before_it_began_never_begins() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.max_blocking_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (_dir, _tape, mut leader, mut session) = leader().await;
+        leader.call(&mut session, begin("INSERT INTO t VALUES (1, 1)")).await.unwrap();
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || finished.recv());
+        {
+            let late = call(&mut session, one("INSERT INTO t VALUES (2, 2)"), 1);
+            let mut late = std::pin::pin!(late);
+            tokio::select! {
+                biased;
+                _ = &mut late => panic!("the only thread is busy"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        finish.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        assert_eq!(leader.rows(&mut session, "SELECT a FROM t").await, ["1"]);
+    });
+}
+
+#[tokio::test]
+async fn a_result_that_nobody_heard_of_is_closed() {
+    let (_dir, tape, mut leader, mut writer) = leader().await;
+    let mut session = leader.engine.open_session("app").await.unwrap();
+    let before = tape.last_index();
+    {
+        let write = call(&mut writer, one("INSERT INTO t VALUES (1, 1)"), 1);
+        let mut write = std::pin::pin!(write);
+        tokio::select! {
+            _ = &mut write => panic!("nothing was applied"),
+            () = tape.wait_for(before + 1) => {}
+        }
+        // The result is open, and its answer waits for the log.
+        let operation = session.begin_operation(Some(Duration::from_millis(50)));
+        let cells = Cells::up_to(1);
+        let read = session.call(&operation, one(ENDLESS_ROWS), cells, Blocking::Pool).await;
+        assert!(matches!(read, Err(Error::TimedOut { .. })));
+        drop(operation);
+        leader.apply_all().await;
+        write.await.unwrap();
+    }
+    // The first result of a session has the number 1.
+    assert!(matches!(fetch(&mut session, 1, 1).await, Err(Error::NoCursor)));
+    let open = call(&mut session, one(ENDLESS_ROWS), 1).await.unwrap().cursor;
+    assert_eq!(open, Some(2));
 }

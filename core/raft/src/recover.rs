@@ -48,7 +48,8 @@ pub async fn recover(
 /// the highest is to be recovered. The node must not run.
 ///
 /// # Errors
-/// [`Error::Options`] when it was in no cluster; [`Error::Io`] when its files are in use or damaged.
+/// [`Error::Options`] when it was in no cluster; [`Error::Io`] when its files are in use or
+/// damaged.
 pub async fn describe_last_entry(env: &Env, data_dir: &Path) -> Result<Position, Error> {
     let (log, ground) = Ground::open(env, data_dir).await?;
     log.close().await;

@@ -39,17 +39,18 @@ const HEARTBEAT_TIMEOUT_MS: u64 = 15_000;
 /// The state of one client's stream.
 #[derive(Debug)]
 pub(crate) struct Gateway {
+    // These first: whoever sees the stream closed finds them gone.
+    /// dqlite's kind of session. There is this, or the next, or none.
+    session: Option<Session>,
+    call_session: Option<CallSession>,
+    import: Option<Import>,
+    backup: Option<Backup>,
     node: Arc<Shared>,
     protocol: Protocol,
     reader: FrameReader,
     writer: WriteHalf<Box<dyn Stream>>,
     /// Answers that are not written yet.
     out: BytesMut,
-    /// dqlite's kind of session. There is this, or the next, or none.
-    session: Option<Session>,
-    call_session: Option<CallSession>,
-    import: Option<Import>,
-    backup: Option<Backup>,
 }
 
 impl Gateway {

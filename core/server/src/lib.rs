@@ -4,10 +4,13 @@
 //! it is. Clients speak dqlite's wire protocol to a [gateway](gateway), which runs their SQL in the
 //! engine when this node leads and tells them who does when it does not.
 //!
+//! Drivers in the same process skip all of that: [`Node::open_session`] gives a [`CallSession`],
+//! which calls the engine where it is asked to, on the calling thread if need be.
+//!
 //! ```text
 //! stream ── listener ──┬─ a client's hello ── Gateway ── engine::Session
 //!                      └─ a node's hello ──── raft::Node::serve_peer
-//! Node = identity (who am I) + Engine (databases) + raft::Node (the log) + joining
+//! Node = identity (who am I) + Engine (databases) + raft::Node (the log) + joining + roles
 //! ```
 #![forbid(unsafe_code)]
 
@@ -25,6 +28,7 @@ mod node;
 mod options;
 mod placement;
 mod recovery;
+mod roles;
 mod survey;
 
 pub use call_session::{BackupProgress, CallError, CallSession, Canceller, Watch};

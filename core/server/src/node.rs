@@ -25,6 +25,7 @@ use crate::listener;
 use crate::network::ShortCut;
 use crate::options::NodeOptions;
 use crate::recovery;
+use crate::roles;
 
 /// A running node. Dropping it leaves it running; [`Node::stop`] ends it.
 #[derive(Clone, Debug)]
@@ -121,6 +122,7 @@ impl Node {
             let mut tasks = shared.tasks.lock();
             tasks.spawn(listener::listen(shared.clone(), listener));
             tasks.spawn(joining::take_a_place(shared.clone()));
+            tasks.spawn(roles::keep(shared.clone()));
         }
         Ok(Self { shared })
     }
@@ -145,7 +147,7 @@ impl Node {
         self.shared.raft.status()
     }
 
-    /// The databases, as this node has them.
+    /// The node's databases, as they are now.
     pub fn databases(&self) -> Vec<DatabaseStatus> {
         let told = |database: dqlite_engine::DatabaseStatus| DatabaseStatus {
             name: database.name.into(),

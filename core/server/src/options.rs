@@ -21,11 +21,16 @@ pub struct NodeOptions {
     pub join: Vec<String>,
     /// Begin no cluster, even with nobody to join: wait until a member adds this node.
     pub wait_to_be_added: bool,
-    /// How many voters a joining node finds enough.
+    /// How many voters a joining node finds enough, and a leader wants to have. The same on all
+    /// nodes, or the roles change with the leader.
     pub voters: usize,
     /// How many stand-bys a joining node finds enough.
     pub standbys: usize,
-    /// Told to whoever asks, to place voters apart.
+    /// How long a voter may be out of reach, or one too few there, before the leader gives its vote
+    /// to a stand-by or a spare that is up to date; a voter that comes back later is a spare.
+    /// Never shorter than three elections. `None` leaves all roles to those who assign them.
+    pub roles_patience: Option<Duration>,
+    /// Nodes with the same number may fail together: votes are placed apart.
     pub failure_domain: u64,
     /// How little the node wants to vote, of those that could: told to whoever asks, until it is
     /// changed.
@@ -69,6 +74,7 @@ impl NodeOptions {
             wait_to_be_added: false,
             voters: 3,
             standbys: 3,
+            roles_patience: Some(Duration::from_secs(10)),
             failure_domain: 0,
             weight: 0,
             heartbeat: raft.heartbeat,
@@ -167,7 +173,8 @@ mod tests {
         check(&|_| {}).unwrap();
         check(&|it| it.join = vec!["a:1".into(), "b:1".into()]).unwrap();
         check(&|it| it.heartbeat = it.election_min / 2).unwrap();
-        let wrong: [(&dyn Fn(&mut NodeOptions), &str); 12] = [
+        type Change<'a> = &'a dyn Fn(&mut NodeOptions);
+        let wrong: [(Change<'_>, &str); 12] = [
             (&|it| it.address = String::new(), "needs an address"),
             (&|it| it.address = "a\nb".into(), "needs an address"),
             (&|it| it.bind = Some(String::new()), "empty address"),

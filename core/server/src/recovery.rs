@@ -2,7 +2,8 @@
 //! good, or when a node that was alone in its process gets an address.
 //!
 //! 1. The log says who the cluster is (`dqlite_raft::recover`), then `identity` who the node is,
-//!    then the file `recovered` who the members are. A node that died in between is recovered again.
+//!    then the file `recovered` who the members are. A node that died in between is recovered
+//!    again.
 //! 2. The directory may be copied to the other members while `recovered` stands in it: a node that
 //!    is started there is the one of that file that its options name. The first start removes it.
 //! 3. Members that have other files than these, of the time before, must not come back with them.

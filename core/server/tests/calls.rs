@@ -118,15 +118,39 @@ async fn an_interrupt_ends_a_call_and_not_its_transaction() {
     let mut other = server.calls().await;
     wire.call("BEGIN").await;
     wire.call("INSERT INTO t VALUES (1)").await;
-    for sql in [ENDLESS_COUNT, ENDLESS_INSERT] {
-        wire.send(&ONE.frame(sql, &[])).await;
-        wire.send(&interrupt()).await;
-        assert_eq!(wire.next().await.failure(), Failure::new(9, "interrupted"), "{sql}");
-        wire.next().await.assert_empty();
-        wire.expect_in_step().await;
-    }
+    interrupted(&mut wire, ENDLESS_COUNT).await;
     assert!(wire.call("COMMIT").await.changes.is_none());
     assert_eq!(count(&mut other).await, integers([1]));
+}
+
+/// Runs a statement and stops it.
+async fn interrupted(wire: &mut Wire, sql: &str) {
+    wire.send(&ONE.frame(sql, &[])).await;
+    wire.send(&interrupt()).await;
+    assert_eq!(wire.next().await.failure(), Failure::new(9, "interrupted"), "{sql}");
+    wire.next().await.assert_empty();
+    wire.expect_in_step().await;
+}
+
+/// SQLite takes the whole transaction back when it stops a statement that writes, and leaves it as
+/// it is when that has not begun yet. Either way the next answer tells how things are.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_interrupted_write_leaves_of_its_transaction_is_told() {
+    let server = Server::single().await;
+    let mut wire = table(&server).await;
+    let mut other = server.calls().await;
+    for _ in 0..20 {
+        wire.call("BEGIN").await;
+        wire.call("INSERT INTO t VALUES (1)").await;
+        interrupted(&mut wire, ENDLESS_INSERT).await;
+        let told = wire.call_with(SCRIPT, "", &[]).await.unwrap().in_transaction;
+        let found = count(&mut wire).await;
+        assert_eq!(found, integers([i64::from(told)]));
+        if told {
+            wire.call("ROLLBACK").await;
+        }
+        other.call("DELETE FROM t").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-import dqlite.aio
 from sqlalchemy import pool
 from sqlalchemy.connectors.asyncio import (
     AsyncAdapt_dbapi_connection,
@@ -17,6 +16,8 @@ from sqlalchemy.connectors.asyncio import (
 from sqlalchemy.dialects.sqlite.base import SQLiteExecutionContext
 from sqlalchemy.engine.url import URL
 from sqlalchemy.util import concurrency
+
+import dqlite.aio
 
 from .dialect import Dialect
 

@@ -11,9 +11,11 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 class Compiler(SQLiteCompiler):
     """Writes ``floor`` in terms of what every SQLite has."""
 
-    def visit_floordiv_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+    def visit_floordiv_binary(self, binary: Any, operator: Any, **kw: Any) -> Any:
         if binary.right.type._type_affinity is types.Integer:
-            return super().visit_floordiv_binary(binary, operator, **kw)
+            return super().visit_floordiv_binary(  # type: ignore[no-untyped-call]
+                binary, operator, **kw
+            )
         return _floor(f"{self.process(binary.left, **kw)} / {self.process(binary.right, **kw)}")
 
     def visit_floor_func(self, fn: Any, **kw: Any) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import exc, pool, util
+import dqlite
+from sqlalchemy import pool, util
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.url import URL
-
-import dqlite
 
 from .compiler import Compiler
 from .target import connect_arguments
@@ -38,7 +37,7 @@ class Dialect(SQLiteDialect_pysqlite):
     def create_connect_args(self, url: URL) -> Any:
         return connect_arguments(url)
 
-    def on_connect(self) -> None:
+    def on_connect(self) -> Any:
         return None
 
     def _get_server_version_info(self, connection: Any) -> tuple[int, ...]:
@@ -51,13 +50,13 @@ class Dialect(SQLiteDialect_pysqlite):
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
         return getattr(e, "id", None) in USELESS
 
-    def get_isolation_level_values(self, dbapi_connection: Any) -> list[str]:
+    def get_isolation_level_values(self, dbapi_connection: Any) -> Any:
         return ["SERIALIZABLE", "AUTOCOMMIT"]
 
-    def get_default_isolation_level(self, dbapi_conn: Any) -> str:
+    def get_default_isolation_level(self, dbapi_conn: Any) -> Any:
         return "SERIALIZABLE"
 
-    def get_isolation_level(self, dbapi_connection: Any) -> str:
+    def get_isolation_level(self, dbapi_connection: Any) -> Any:
         return "AUTOCOMMIT" if dbapi_connection.autocommit else "SERIALIZABLE"
 
     def set_isolation_level(self, dbapi_connection: Any, level: str) -> None:
@@ -71,7 +70,4 @@ class Dialect(SQLiteDialect_pysqlite):
         driver = connection.connection.dbapi_connection
         if not driver.autocommit and not driver.in_transaction:
             driver.begin()
-        super().do_savepoint(connection, name)
-
-    def do_begin_twophase(self, connection: Any, xid: Any) -> None:
-        raise exc.NotSupportedError("BEGIN", None, "dqlite has no two-phase commit")
+        super().do_savepoint(connection, name)  # type: ignore[no-untyped-call]

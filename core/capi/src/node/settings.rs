@@ -174,6 +174,18 @@ pub extern "C" fn dqlite_node_set_target_standbys(n: *mut dqlite_node, standbys:
     })
 }
 
+/// How long a voter may be out of reach before its vote goes to another.
+const ROLES_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Has the leader see to roles by itself: a voter that is out of reach, or missing, is replaced.
+#[unsafe(no_mangle)]
+pub extern "C" fn dqlite_node_enable_role_management(n: *mut dqlite_node) -> c_int {
+    while_stopped(n, |state| {
+        state.options.roles_patience = Some(ROLES_PATIENCE);
+        Ok(())
+    })
+}
+
 /// How many threads dqlite runs SQLite on. Here there are as many as there are calls that run at
 /// once, so that any number but 0 is accepted.
 #[unsafe(no_mangle)]

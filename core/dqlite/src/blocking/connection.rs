@@ -31,6 +31,13 @@ pub struct Connection {
     inner: crate::Connection,
 }
 
+impl From<crate::Connection> for Connection {
+    /// The blocking twin. It is the same connection.
+    fn from(inner: crate::Connection) -> Self {
+        Self::new(inner)
+    }
+}
+
 impl Connection {
     pub(super) fn new(inner: crate::Connection) -> Self {
         Self { inner: inner.inline() }

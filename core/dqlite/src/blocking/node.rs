@@ -70,7 +70,7 @@ impl Node {
         self.inner.status()
     }
 
-    /// See [`crate::Node::databases`].
+    /// The node's databases, as they are now.
     pub fn databases(&self) -> Vec<DatabaseStatus> {
         self.inner.databases()
     }

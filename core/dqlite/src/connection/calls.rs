@@ -26,7 +26,7 @@ use crate::session::Manner;
 use crate::verb::{Verb, setting_of};
 
 /// How long a call without a deadline of its own looks for a leader.
-const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is called.
 #[derive(Clone, Debug)]

@@ -13,11 +13,12 @@ use dqlite_wire::codes;
 use tokio::time::Instant;
 
 use super::Connection;
-use super::calls::{Answer, Attempt, run_on};
+use super::calls::{Answer, Attempt, LEADER_TIMEOUT, run_on};
 use super::state::Work;
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::outcome::Resolver;
+use crate::session::Manner;
 use crate::verb::gives_rows;
 
 impl Connection {
@@ -149,8 +150,22 @@ impl Connection {
         let nothing = Run { kind: RunKind::Script, ..Run::default() };
         // The operation may be cancelled: this is no part of it.
         let operation = Operation::new();
-        let attempt_to_look = Attempt { operation: &operation, timeout_ms: 0, ..*attempt };
+        let attempt_to_look = Attempt {
+            operation: &operation,
+            timeout_ms: 0,
+            manner: Manner { deadline: None, ..attempt.manner },
+            patience: Instant::now() + LEADER_TIMEOUT,
+            ..*attempt
+        };
         match run_on(seat, nothing, &attempt_to_look).await {
+            // A write that is stopped takes its transaction along: SQLite's rule, not ours.
+            Ok(ran) if before && !ran.in_transaction && is_stop(fault) => {
+                let reason = "the transaction went with the statement that was stopped";
+                let lost = Error::new("leader.lost", reason);
+                if let Err(lost) = self.replay(work, &attempt_to_look, lost).await {
+                    self.lose(work, lost);
+                }
+            }
             Ok(ran) => {
                 let now = ran.in_transaction;
                 self.shared.facts.in_transaction.store(now, Ordering::SeqCst);
@@ -174,6 +189,11 @@ pub(super) fn is_plain(fault: &Fault) -> bool {
         // The rest is of the connection.
         _ => false,
     }
+}
+
+/// The call was cancelled, or its time was over.
+fn is_stop(fault: &Fault) -> bool {
+    matches!(fault, Fault::Refused { code: codes::INTERRUPT, .. })
 }
 
 fn is_io(code: u64) -> bool {

@@ -3,6 +3,8 @@
 //! Rust has no reflection, so the crate's own source is read: what it exports, and which public
 //! methods and fields its types have, for the asynchronous face and for the blocking one.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod description;
 mod surface;
 

@@ -10,6 +10,7 @@ use crate::database::Marked;
 use crate::error::Error;
 use crate::lane::{Permit, deadline_after};
 use crate::operation::Operation;
+use crate::outcomes;
 use crate::speculation::Ticket;
 
 /// How a piece of work gets to the connection and back.
@@ -83,7 +84,8 @@ impl Session {
         way: &Way<'_>,
         call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let run = self.turn(way, call)?;
+        let marked_call = self.marked_call()?;
+        let run = self.turn(way, call, marked_call);
         let ran = if way.in_lane && !self.cell.holds_lane() {
             Box::pin(unless_stopped(way.operation, self.wait_for_the_log())).await??;
             let deadline = deadline_after(self.busy_timeout);
@@ -119,17 +121,14 @@ impl Session {
         &mut self,
         way: &Way<'_>,
         call: impl FnOnce(&mut Inner) -> Result<T, Error> + Send + 'static,
-    ) -> Result<
-        impl FnOnce(Option<Permit>) -> (Option<Turn<T>>, Option<Permit>) + Send + 'static,
-        Error,
-    > {
-        let marked_call = self.marked_call()?;
+        marked_call: Option<outcomes::Call>,
+    ) -> impl FnOnce(Option<Permit>) -> (Option<Turn<T>>, Option<Permit>) + Send + 'static {
         let cell = self.cell.clone();
         let speculation = self.speculation.clone();
         let database = self.database.clone();
         let only_begins = std::mem::take(&mut self.only_begins);
         let operation = way.operation.map(Operation::turn);
-        Ok(move |permit| {
+        move |permit| {
             let operations = cell.operations();
             cell.with_lane(permit, |inner| {
                 let may_begin = operations.enter(operation);
@@ -162,7 +161,7 @@ impl Session {
                 let result = result.map_err(|error| explain(inner, error));
                 Turn { result, seen, standing: inner.standing() }
             })
-        })
+        }
     }
 
     /// Waits until it is certain that what was seen stands. See the module above.

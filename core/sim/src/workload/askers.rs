@@ -190,17 +190,24 @@ impl Asker<'_> {
         }
     }
 
-    /// Asks until there is an answer. (1)
-    async fn ask(&self, ask: &AskOutcome) -> Option<Told> {
+    /// Asks until there is an answer: whichever node, or the leader. One that was the leader may
+    /// think that it still is. (1)
+    async fn ask(&mut self, ask: &AskOutcome) -> Option<Told> {
         let mut mended = None;
         loop {
             let soon = Instant::now() + PATIENCE;
-            if let Ok(mut found) = self.search.find(soon).await {
-                match found.link.outcome(ask, soon).await {
+            let link = if self.actor.random.random_bool(0.5) {
+                let host = NODES[self.actor.random.random_range(0..NODES.len())];
+                self.search.dial(&Plan::address(host), soon).await
+            } else {
+                self.search.find(soon).await.map(|found| found.link)
+            };
+            if let Ok(mut link) = link {
+                match link.outcome(ask, soon).await {
                     Ok(told) => return Some(told),
                     Err(fault) => {
                         traced!(self.actor.work.trace, "{}: {fault}", self.actor.name);
-                        self.search.forget(&found.leader.address);
+                        self.search.forget(link.address());
                     }
                 }
             }
