@@ -400,6 +400,9 @@ int dqlite_node_set_target_voters(struct dqlite_node *n, int voters);
 // How many stand-bys the cluster wants: 0 unless told.
 int dqlite_node_set_target_standbys(struct dqlite_node *n, int standbys);
 
+// Has the leader see to roles by itself: a voter that is out of reach, or missing, is replaced.
+int dqlite_node_enable_role_management(struct dqlite_node *n);
+
 // How many threads dqlite runs SQLite on. Here there are as many as there are calls that run at
 // once, so that any number but 0 is accepted.
 int dqlite_node_set_pool_thread_count(struct dqlite_node *n, unsigned int thread_count);

@@ -231,13 +231,6 @@ impl Connection {
     }
 }
 
-/// The blocking twin of a connection: it is the same one.
-impl From<crate::Connection> for Connection {
-    fn from(connection: crate::Connection) -> Self {
-        Self::new(connection)
-    }
-}
-
 impl Error {
     /// [`Error::resolve`], which waits on the calling thread.
     ///
