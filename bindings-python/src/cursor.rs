@@ -305,11 +305,15 @@ impl Cursor {
     }
 
     /// Nothing, as the DB-API allows: sizes need no announcement.
-    fn setinputsizes(&self, _sizes: &Bound<'_, PyAny>) {}
+    fn setinputsizes(&self, sizes: &Bound<'_, PyAny>) {
+        let _ = sizes;
+    }
 
     /// Nothing, as the DB-API allows.
-    #[pyo3(signature = (_size, _column = None, /))]
-    fn setoutputsize(&self, _size: &Bound<'_, PyAny>, _column: Option<&Bound<'_, PyAny>>) {}
+    #[pyo3(signature = (size, column = None))]
+    fn setoutputsize(&self, size: &Bound<'_, PyAny>, column: Option<&Bound<'_, PyAny>>) {
+        let _ = (size, column);
+    }
 
     /// Seven items for each column of the result, the first two its name and declared type.
     #[getter]

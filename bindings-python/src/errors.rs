@@ -42,23 +42,23 @@ impl Fault {
 /// The exception for an error of the core.
 pub fn raise(py: Python<'_>, error: dqlite::Error) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    made(py, &MAKE, "dqlite.errors", error)
+    made(py, &MAKE, "_from_fault", error)
 }
 
-/// The same with the classes of `dqlite.aio`, whose `resolve` is awaited.
+/// The same for an event loop: what its `resolve` gives is awaited.
 pub fn raise_async(py: Python<'_>, error: dqlite::Error) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    made(py, &MAKE, "dqlite.aio", error)
+    made(py, &MAKE, "_from_fault_async", error)
 }
 
 fn made(
     py: Python<'_>,
     cell: &'static PyOnceLock<Py<PyAny>>,
-    module: &str,
+    maker: &str,
     error: dqlite::Error,
 ) -> PyErr {
     let made = || -> PyResult<Bound<'_, PyAny>> {
-        let make = imported(py, cell, module, "_from_fault")?;
+        let make = imported(py, cell, "dqlite.errors", maker)?;
         let fields = (
             error.class().name(),
             error.id(),

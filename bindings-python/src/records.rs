@@ -1,4 +1,4 @@
-//! The core's records as the named tuples of `dqlite.types`.
+//! The core's records as the named tuples of `dqlite.records`.
 
 use dqlite::{DatabaseStatus, Metadata, NodeInfo, Progress, Role};
 use pyo3::prelude::*;
@@ -11,7 +11,7 @@ use crate::wait::imported;
 macro_rules! record {
     ($py:expr, $name:literal, $fields:expr) => {{
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        imported($py, &CLASS, "dqlite.types", $name)?.call1($fields)
+        imported($py, &CLASS, "dqlite.records", $name)?.call1($fields)
     }};
 }
 

@@ -45,8 +45,7 @@ class ProcessCluster:
 
     def leader(self):
         """The address of the node that leads."""
-        with contextlib.closing(dqlite.Cluster(self.url, timeout=30)) as cluster:
-            return cluster.leader().address
+        return dqlite.Cluster(self.url, timeout=30).leader().address
 
     def kill(self, address):
         """Ends a node without a chance to say anything."""

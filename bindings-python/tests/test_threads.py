@@ -102,7 +102,9 @@ def test_closing_while_others_use_it(path: Path) -> None:
         connection = dqlite.connect(path)
         barrier = threading.Barrier(4)
 
-        def use(connection: dqlite.Connection = connection, barrier: threading.Barrier = barrier) -> None:
+        def use(
+            connection: dqlite.Connection = connection, barrier: threading.Barrier = barrier
+        ) -> None:
             barrier.wait()
             with pytest.raises(dqlite.Error):
                 while True:

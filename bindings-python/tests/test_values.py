@@ -88,9 +88,7 @@ AS: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("value", "stored"), AS, ids=lambda value: f"{value!r:.20}")
-def test_values_with_another_type(
-    connection: dqlite.Connection, value: Any, stored: Any
-) -> None:
+def test_values_with_another_type(connection: dqlite.Connection, value: Any, stored: Any) -> None:
     (got,) = connection.execute("SELECT ?", (value,)).fetchone()
     assert got == stored
     assert type(got) is type(stored)

@@ -7,6 +7,8 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Generic, TypeAlias, TypeVar, final, overload
 
+from typing_extensions import disjoint_base
+
 from . import errors
 from ._tables import Consistency, Convert, LogBackend, Role, TransactionMode
 from ._typing import Column, Parameters
@@ -22,6 +24,7 @@ _RowFactory: TypeAlias = Callable[[Any, tuple[Any, ...]], Any]
 __version__: str
 sqlite_version: str
 
+@disjoint_base
 class Connection:
     """A session with one database. Calls of several threads take turns."""
 
@@ -80,6 +83,7 @@ class Connection:
         /,
     ) -> bool: ...
 
+@disjoint_base
 class Cursor:
     """Runs statements and holds one result at a time. Rows arrive in batches while it is read."""
 

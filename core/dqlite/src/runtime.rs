@@ -46,11 +46,11 @@ pub(crate) fn handle() -> Result<&'static Handle, Error> {
         LazyLock::new(Mutex::default);
     let first = FIRST.get_or_init(Begun::now);
     let process = std::process::id();
-    let begun = if first.process == process {
+    let begun: &'static Begun = if first.process == process {
         first
     } else {
         let mut children = IN_CHILDREN.lock();
-        children.entry(process).or_insert_with(|| Box::leak(Box::new(Begun::now())))
+        *children.entry(process).or_insert_with(|| Box::leak(Box::new(Begun::now())))
     };
     match &begun.runtime {
         Ok(runtime) => Ok(runtime.handle()),
