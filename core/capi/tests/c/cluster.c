@@ -11,7 +11,7 @@ static dqlite_connection *db;
 static dqlite_cluster *cluster;
 
 static void start(int number, const char *join) {
-    char id[8];
+    char id[16];
     dqlite_option options[] = {
         {DQLITE_OPTION_ADDRESS, addresses[number]}, {DQLITE_OPTION_ID, id},
         {DQLITE_OPTION_FAILURE_DOMAIN, id},         {DQLITE_OPTION_HEARTBEAT, "100ms"},
@@ -81,9 +81,8 @@ static void the_cluster_tells_who_is_in_it(void) {
     dqlite_metadata metadata = {.size = sizeof metadata};
     size_t count = 0;
     int at, voters = 0;
-    char url[200], path[128];
+    char path[128];
     struct stat found;
-    snprintf(url, sizeof url, "dqlite://%s,%s,%s", addresses[0], addresses[1], addresses[2]);
     OK(dqlite_embedded_cluster(nodes[1], &cluster, &error));
     OK(dqlite_cluster_members(cluster, NULL, &members, &count, &error));
     CHECK_INT(count, NODES);
@@ -109,7 +108,7 @@ static void the_cluster_tells_who_is_in_it(void) {
     snprintf(path, sizeof path, "%s/dump.db", folder);
     OK(dqlite_cluster_dump(cluster, "app", path, NULL, &error));
     CHECK(stat(path, &found) == 0 && found.st_size >= 8192);
-    FAILS(dqlite_cluster_dump(cluster, "nothing", path, NULL, &error), DQLITE_CLASS_OPERATIONAL,
+    FAILS(dqlite_cluster_dump(cluster, "nothing", path, NULL, &error), DQLITE_CLASS_PROGRAMMING,
           DQLITE_ID_DATABASE_MISSING);
 }
 

@@ -193,13 +193,12 @@ static void errors_say_all_there_is(void) {
     CHECK_INT(dqlite_error_resolve(error, NULL, &committed, NULL), 0);
     CHECK(!committed);
     dqlite_error_free(error);
-    FAILS(run(db, "SELEC 1", &error), DQLITE_CLASS_PROGRAMMING, DQLITE_ID_SQL_ERROR);
-    FAILS(run(db, "SELECT 1; SELECT 2", &error), DQLITE_CLASS_PROGRAMMING,
-          DQLITE_ID_STATEMENT_SEVERAL);
+    FAILS(run(db, "SELEC 1", &error), DQLITE_CLASS_OPERATIONAL, DQLITE_ID_SQL_ERROR);
+    FAILS(run(db, "SELECT 1; SELECT 2", &error), DQLITE_CLASS_OPERATIONAL, DQLITE_ID_SQL_ERROR);
     FAILS(run(db, "SELECT ?", &error), DQLITE_CLASS_PROGRAMMING, DQLITE_ID_PARAMETER_MISMATCH);
     FAILS(dqlite_connection_execute(db, "SELECT '\xff'", 10, NULL, 0, NULL, NULL, NULL, &error),
           DQLITE_CLASS_DATA, DQLITE_ID_VALUE_TEXT);
-    CHECK_INT(run(db, "SELEC 1", NULL), DQLITE_CLASS_PROGRAMMING);
+    CHECK_INT(run(db, "SELEC 1", NULL), DQLITE_CLASS_OPERATIONAL);
 }
 
 static void parameters_that_are_malformed_are_refused(void) {
@@ -237,6 +236,7 @@ static void parameters_that_are_malformed_are_refused(void) {
 static void transactions_begin_commit_and_roll_back(void) {
     bool open = true, autocommit = false;
     uint64_t changes = 0;
+    const char *script = "CREATE TABLE a (b); INSERT INTO a VALUES (1); INSERT INTO a VALUES (2);";
     OK(dqlite_connection_begin(db, DQLITE_TRANSACTION_IMMEDIATE, NULL, &error));
     OK(dqlite_connection_in_transaction(db, &open, &error));
     CHECK(open);
@@ -258,9 +258,7 @@ static void transactions_begin_commit_and_roll_back(void) {
     CHECK_INT(number_of(db, "SELECT count(*) FROM item"), 5);
     OK(dqlite_connection_total_changes(db, &changes, &error));
     CHECK(changes >= 5);
-    OK(dqlite_connection_execute_script(
-        db, "CREATE TABLE a (b); INSERT INTO a VALUES (1); INSERT INTO a VALUES (2);", 72, NULL,
-        NULL, &error));
+    OK(dqlite_connection_execute_script(db, script, strlen(script), NULL, NULL, &error));
     CHECK_INT(number_of(db, "SELECT sum(b) FROM a"), 3);
 }
 
@@ -315,7 +313,7 @@ static void a_backup_is_a_database(void) {
     CHECK(stat(path, &found) == 0 && found.st_size >= 4096);
     OK(dqlite_connection_backup(db, path, NULL, NULL, NULL, &error));
     FAILS(dqlite_connection_backup(db, "/nowhere/backup.db", NULL, NULL, NULL, &error),
-          DQLITE_CLASS_OPERATIONAL, DQLITE_ID_FILE);
+          DQLITE_CLASS_OPERATIONAL, DQLITE_ID_CANNOT_OPEN);
 }
 
 static void connections_share_the_folder(void) {

@@ -140,7 +140,7 @@ static void missing_arguments_are_refused(void) {
                                        &error));
     CHECK_INT(number_of(db, "SELECT count(*) FROM t"), 0);
     FAILS(dqlite_connection_execute(db, NULL, 0, NULL, 0, NULL, NULL, NULL, &error),
-          DQLITE_CLASS_PROGRAMMING, DQLITE_ID_STATEMENT_EMPTY);
+          DQLITE_CLASS_INTERFACE, DQLITE_ID_MISUSE);
     ARGUMENT(dqlite_connection_cursor(db, NULL, &error));
     ARGUMENT(dqlite_cursor_next_batch(NULL, NULL, NULL, &error));
     ARGUMENT(dqlite_connection_in_transaction(db, NULL, &error));

@@ -117,8 +117,7 @@ impl Connection {
             operation,
             manner: Manner { blocking: self.blocking, deadline },
             patience: deadline.unwrap_or(now + LEADER_TIMEOUT),
-            // 0 would be no limit.
-            timeout_ms: deadline.map_or(0, |it| millis(it - now).max(1)),
+            timeout_ms: deadline.map_or(0, |it| whole_millis(it - now)),
         }
     }
 
@@ -258,6 +257,12 @@ impl Connection {
             self.close_on(work, at, manner).await;
         }
     }
+}
+
+/// Milliseconds that are not over before `left` is, and never 0, which would be no limit.
+fn whole_millis(left: Duration) -> u64 {
+    let rounding = Duration::from_nanos(999_999);
+    millis(left.saturating_add(rounding)).max(1)
 }
 
 /// Sets a new session as the program has set the connection.
