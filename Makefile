@@ -4,17 +4,28 @@
 SEEDS ?= 200
 CASES ?= 100000
 DB ?=
+PREFIX ?= /usr/local
 
-.PHONY: test test-python demo wheel sim bench fuzz check fix gen clean
+.PHONY: test test-c test-python demo dist-c install wheel sim bench fuzz check fix gen clean
 
 test:
 	cargo xtask test
+
+test-c:
+	cargo xtask test-c
 
 test-python:
 	cargo xtask python
 
 wheel:
 	cargo xtask wheel
+
+dist-c:
+	cargo xtask dist-c
+
+# Copies what dist-c has made.
+install:
+	cargo xtask install-c --prefix "$(PREFIX)" $(if $(DESTDIR),--root "$(DESTDIR)")
 
 demo:
 	cargo build --release -p dqlite-cli

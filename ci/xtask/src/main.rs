@@ -20,6 +20,7 @@
 
 mod bench;
 mod build;
+mod c;
 mod fuzz;
 mod generate;
 mod interop;
@@ -31,6 +32,7 @@ mod sim;
 mod test;
 mod tidy;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -79,6 +81,19 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// The C library, laid out in dist/c.
+    DistC,
+    /// Copies dist/c below a prefix.
+    InstallC {
+        /// Where it will stand.
+        #[arg(long, default_value = "/usr/local")]
+        prefix: PathBuf,
+        /// Where the machine's root is, for packagers.
+        #[arg(long)]
+        root: Option<PathBuf>,
+    },
+    /// The C library: its exports, and the C programs that test it.
+    TestC,
     /// A manylinux wheel, tried in an environment of its own.
     Wheel,
     /// Whole clusters in simulated time, one process a seed.
@@ -117,6 +132,11 @@ fn main() -> ExitCode {
         Command::Tidy => lint::tidy(&mut report),
         Command::Test { seeds } => test::all(&mut report, seeds),
         Command::Interop { run } => interop::alone(&mut report, run.as_deref()),
+        Command::DistC => {
+            c::dist(&mut report);
+        }
+        Command::InstallC { prefix, root } => c::install(&mut report, &prefix, root.as_deref()),
+        Command::TestC => c::test(&mut report),
         Command::Python { rest } => python::alone(&mut report, &rest),
         Command::Wheel => python::wheel(&mut report),
         Command::Sim { seeds, first } => sim::alone(&mut report, first, seeds),

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::report::{Count, Report};
-use crate::{build, interop, process, python, sim};
+use crate::{build, c, interop, process, python, sim};
 
 /// Builds, then runs the tests of the crates, the interop test, `seeds` seeds of the simulation,
 /// and the tests of the packages.
@@ -15,6 +15,7 @@ pub fn all(report: &mut Report, seeds: u64) {
     report.counted("interop", |count| interop::run(count, None));
     report.counted("sim", |count| sim::run(count, 1, seeds));
     python::alone(report, &[]);
+    c::test(report);
 }
 
 fn crates(count: &mut Count) -> Result<()> {

@@ -95,8 +95,9 @@ typedef struct runner {
 static void *run_endless(void *arg) {
     runner *runner = arg;
     dqlite_error *error = NULL;
-    runner->class_ = dqlite_connection_execute(db, endless, strlen(endless), NULL, 0,
-                                               runner->operation, NULL, NULL, &error);
+    int class_ = dqlite_connection_execute(db, endless, strlen(endless), NULL, 0,
+                                           runner->operation, NULL, NULL, &error);
+    __atomic_store_n(&runner->class_, class_, __ATOMIC_SEQ_CST);
     snprintf(runner->id, sizeof runner->id, "%s", dqlite_error_id(error));
     runner->outcome = dqlite_error_outcome(error);
     dqlite_error_free(error);
@@ -149,7 +150,7 @@ static void a_cancel_ends_who_waits_for_its_turn(void) {
     OK(dqlite_operation_cancel(second.operation, &error));
     pthread_join(second.thread, NULL);
     CHECK_INT(second.class_, DQLITE_CLASS_INTERRUPTED);
-    CHECK_INT(first.class_, -1);
+    CHECK_INT(__atomic_load_n(&first.class_, __ATOMIC_SEQ_CST), -1);
     OK(dqlite_operation_cancel(first.operation, &error));
     pthread_join(first.thread, NULL);
     CHECK_INT(first.class_, DQLITE_CLASS_INTERRUPTED);
