@@ -97,8 +97,8 @@ pub unsafe extern "C" fn dqlite_connection_interrupt(
     }
 }
 
-/// Closes a connection. An open transaction is rolled back, a call that runs is stopped, and cursors
-/// give no more rows. NULL is fine, and so is a connection that was closed.
+/// Closes a connection. An open transaction is rolled back, a call that runs is stopped, and
+/// cursors give no more rows. NULL is fine, and so is a connection that was closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dqlite_connection_close(
     connection: *mut dqlite_connection,
@@ -166,8 +166,8 @@ pub unsafe extern "C" fn dqlite_connection_in_transaction(
     unsafe { tell(connection, in_transaction, error, |it| it.inner.in_transaction()) }
 }
 
-/// Whether each statement commits by itself. If not, the first one that writes begins a transaction,
-/// which lasts until dqlite_connection_commit() or dqlite_connection_rollback().
+/// Whether each statement commits by itself. If not, the first one that writes begins a
+/// transaction, which lasts until dqlite_connection_commit() or dqlite_connection_rollback().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dqlite_connection_autocommit(
     connection: *mut dqlite_connection,
@@ -235,8 +235,8 @@ pub unsafe extern "C" fn dqlite_connection_database(
     unsafe { tell(connection, database, error, |it| it.database.as_ptr()) }
 }
 
-/// What whoever reads the rows is to make of values, DQLITE_CONVERT_*: batches hold them as they are
-/// stored.
+/// What whoever reads the rows is to make of values, DQLITE_CONVERT_*: batches hold them as they
+/// are stored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dqlite_connection_convert(
     connection: *mut dqlite_connection,

@@ -1,4 +1,5 @@
-//! A node of a cluster in this process. `dqlite_node` is dqlite's own; this one is `dqlite_embedded`.
+//! A node of a cluster in this process. `dqlite_node` is dqlite's own; this one is
+//! `dqlite_embedded`.
 
 use std::ffi::{CString, c_char, c_int};
 use std::sync::Arc;
@@ -58,8 +59,8 @@ fn find(node: *mut dqlite_embedded) -> Result<Arc<Held>, Failure> {
     NODES.get(node).map_err(|miss| Failure::handle(miss, "node", "node.stopped"))
 }
 
-/// Starts a node whose files are in the folder `data_dir`, which is made if need be. The options are
-/// those of the scope "node" in the reference; "address" must be among them.
+/// Starts a node whose files are in the folder `data_dir`, which is made if need be. The options
+/// are those of the scope "node" in the reference; "address" must be among them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dqlite_embedded_start(
     data_dir: *const c_char,
@@ -143,8 +144,8 @@ pub unsafe extern "C" fn dqlite_embedded_cluster(
     }
 }
 
-/// Hands the lead, and the vote, over to others if there are any who can take them: before a planned
-/// stop.
+/// Hands the lead, and the vote, over to others if there are any who can take them: before a
+/// planned stop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dqlite_embedded_handover(
     node: *mut dqlite_embedded,

@@ -55,7 +55,8 @@ pub unsafe extern "C" fn dqlite_connection_execute(
 /// Runs one statement, which may give no rows, once for each set of parameters. With autocommit
 /// either all of it takes effect or nothing.
 ///
-/// `parameters` is the count of the sets in 4 bytes, then the sets as in dqlite_connection_execute().
+/// `parameters` is the count of the sets in 4 bytes, then the sets as in
+/// dqlite_connection_execute().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dqlite_connection_execute_many(
     connection: *mut dqlite_connection,

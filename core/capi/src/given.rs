@@ -1,7 +1,7 @@
 //! Lists that C is given, until it gives them back.
 //!
-//! They are plain memory that C reads. Their addresses are kept here, so that one that is given back
-//! twice, or was never given, is an error instead of harm.
+//! They are plain memory that C reads. Their addresses are kept here, so that one that is given
+//! back twice, or was never given, is an error instead of harm.
 
 use std::any::Any;
 use std::collections::HashMap;

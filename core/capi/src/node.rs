@@ -1,4 +1,5 @@
-//! dqlite's own `dqlite_node`: a node of a cluster, set up call by call, over `dqlite_server::Node`.
+//! dqlite's own `dqlite_node`: a node of a cluster, set up call by call, over
+//! `dqlite_server::Node`.
 
 mod address;
 mod dialer;
@@ -266,7 +267,8 @@ fn running(held: &Held) -> Result<(Node, Arc<Dialer>), Refusal> {
 }
 
 /// Hands the lead and the vote over to other nodes, if there are any who can take them: before
-/// dqlite_node_stop(). Not 0 when nobody could take all of it; the node may be stopped all the same.
+/// dqlite_node_stop(). Not 0 when nobody could take all of it; the node may be stopped all the
+/// same.
 #[unsafe(no_mangle)]
 pub extern "C" fn dqlite_node_handover(n: *mut dqlite_node) -> c_int {
     on_node(n, |held| {

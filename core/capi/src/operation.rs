@@ -72,7 +72,8 @@ pub unsafe extern "C" fn dqlite_operation_cancel(
     }
 }
 
-/// Frees an operation; calls that it was given to go on. NULL is fine, and so is one that was freed.
+/// Frees an operation; calls that it was given to go on. NULL is fine, and so is one that was
+/// freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn dqlite_operation_free(operation: *mut dqlite_operation) {
     let _ = OPERATIONS.remove(operation);

@@ -22,13 +22,14 @@ pub struct dqlite_column {
 /// A batch of rows, by default 256 of them or 64 KiB. This struct never grows.
 ///
 /// All numbers are little-endian, nothing is aligned. The batch begins with the count of its rows
-/// and the count of their columns, 4 bytes each; then come the values, row by row. A value is a byte
-/// that tells its kind and what follows from it:
+/// and the count of their columns, 4 bytes each; then come the values, row by row. A value is a
+/// byte that tells its kind and what follows from it:
 ///
 ///     DQLITE_NULL     nothing
 ///     DQLITE_INTEGER  8 bytes, with a sign
 ///     DQLITE_REAL     8 bytes, IEEE 754
-///     DQLITE_TEXT     its length in 4 bytes, then as many bytes: UTF-8, may hold NULs, ends with none
+///     DQLITE_TEXT     its length in 4 bytes, then as many bytes: UTF-8, may hold NULs, ends with
+/// none
 ///     DQLITE_BLOB     its length in 4 bytes, then as many bytes
 ///
 /// dqlite_values.h has functions that read it.
@@ -45,8 +46,8 @@ pub struct dqlite_batch {
     pub more: u32,
 }
 
-/// What a statement did and gives. What it points to is borrowed from the cursor until the next call
-/// with it.
+/// What a statement did and gives. What it points to is borrowed from the cursor until the next
+/// call with it.
 #[repr(C)]
 pub struct dqlite_result {
     /// sizeof(dqlite_result), set by the caller.

@@ -105,9 +105,9 @@ impl From<BodyFailure> for Failure {
 /// Runs `body` in a transaction, on the calling thread: commits when it returns 0, rolls back when
 /// it does not.
 ///
-/// When the failure is one of the moment (the leader is gone, another writer came first) and nothing
-/// of the transaction is left, `body` is called again from the start, for about half a minute. The
-/// error that it handed on becomes this call's. If it handed none on, the error's id is
+/// When the failure is one of the moment (the leader is gone, another writer came first) and
+/// nothing of the transaction is left, `body` is called again from the start, for about half a
+/// minute. The error that it handed on becomes this call's. If it handed none on, the error's id is
 /// "transaction.aborted" and its message has what it returned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dqlite_connection_transaction(

@@ -19,8 +19,8 @@ use crate::error::Error;
 use crate::operation::Operation;
 use crate::runtime;
 
-/// Waits for an asynchronous call on this thread. It is dropped when `operation` is cancelled or its
-/// time is over.
+/// Waits for an asynchronous call on this thread. It is dropped when `operation` is cancelled or
+/// its time is over.
 ///
 /// # Errors
 /// Those of the call.

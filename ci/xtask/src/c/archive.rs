@@ -1,8 +1,8 @@
 //! A static library that shows nothing but its own names.
 //!
-//! It holds SQLite, and so may the program that it is linked into. The linker would then take one of
-//! the two for both, without a word. So the archive is made one object, and all names in it local
-//! but those that are exported.
+//! It holds SQLite, and so may the program that it is linked into. The linker would then take one
+//! of the two for both, without a word. So the archive is made one object, and all names in it
+//! local but those that are exported.
 
 use std::fs;
 use std::path::Path;

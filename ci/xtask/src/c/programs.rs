@@ -1,8 +1,8 @@
 //! The C programs of `core/capi/tests/c`: each compiled and run in several ways.
 //!
-//! The library is not instrumented. AddressSanitizer sees what the programs read and write, valgrind
-//! what the library does, too. ThreadSanitizer cannot see that Rust's locks order anything, so what
-//! the library itself does is not looked at.
+//! The library is not instrumented. AddressSanitizer sees what the programs read and write,
+//! valgrind what the library does, too. ThreadSanitizer cannot see that Rust's locks order
+//! anything, so what the library itself does is not looked at.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

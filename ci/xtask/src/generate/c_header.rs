@@ -6,7 +6,7 @@ use crate::process;
 
 const SOURCES: &str = "core/capi";
 
-/// The files with functions, in the order in which the header has them.
+/// The files with functions and types of C, in the order in which the header has them.
 const FILES: [&str; 18] = [
     "version.rs",
     "node.rs",
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_with_functions_is_in_the_header() {
+    fn every_file_with_something_of_c_is_in_the_header() {
         let source = process::root().join(SOURCES).join("src");
         let mut folders = vec![source.clone()];
         while let Some(folder) = folders.pop() {
@@ -62,7 +62,9 @@ mod tests {
                     folders.push(path);
                     continue;
                 }
-                let exports = std::fs::read_to_string(&path).unwrap().contains("(no_mangle)");
+                let text = std::fs::read_to_string(&path).unwrap();
+                let marks = ["(no_mangle)", "#[repr(C)]", "pub type dqlite_"];
+                let exports = marks.iter().any(|mark| text.contains(mark));
                 let name = path.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
                 assert_eq!(FILES.contains(&name.as_str()), exports, "{name}");
             }

@@ -1,4 +1,5 @@
-//! The network of a node of C's: a connect function of the program's, and a socket bound beforehand.
+//! The network of a node of C's: a connect function of the program's, and a socket bound
+//! beforehand.
 //!
 //! 1. A connect function blocks, so it runs on a thread for that. One address has one call at a
 //!    time: a peer that is slow to answer does not use up all threads.
