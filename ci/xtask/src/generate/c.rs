@@ -118,10 +118,8 @@ pub fn numbers(spec: &Spec) -> Result<String> {
     out += "        _ => 0,\n    }\n}\n";
     for (kind, function) in [("Retryable", "retryable_number"), ("Outcome", "outcome_number")] {
         let prefix = constant(kind);
-        write!(
-            out,
-            "\n/// `DQLITE_{prefix}_*`\npub(crate) fn {function}(it: {kind}) -> c_int {{\n    match it {{\n"
-        )?;
+        writeln!(out, "\n/// `DQLITE_{prefix}_*`")?;
+        writeln!(out, "pub(crate) fn {function}(it: {kind}) -> c_int {{\n    match it {{")?;
         let set = spec.enumeration(kind);
         for word in set.iter().flat_map(|set| &set.values) {
             let (variant, name) = (in_case(Case::Pascal, &word.name), constant(&word.name));
