@@ -29,15 +29,12 @@ pub struct Arguments {
     /// Addresses of members of the cluster to join; without any, a new node begins a cluster
     #[arg(long, value_delimiter = ',', value_name = "ADDRESS,…")]
     join: Vec<String>,
-    /// How many voters a joining node finds enough, and a leader wants to have
+    /// How many voters a joining node finds enough
     #[arg(long, default_value_t = 3)]
     voters: usize,
     /// How many stand-bys a joining node finds enough
     #[arg(long, default_value_t = 3)]
     standbys: usize,
-    /// Leave all roles as they are assigned, also when a voter is gone
-    #[arg(long)]
-    manual_roles: bool,
     /// Where the node stands, told to those who place voters apart
     #[arg(long, default_value_t = 0)]
     failure_domain: u64,
@@ -87,9 +84,6 @@ impl Arguments {
         options.join = self.join.clone();
         options.voters = self.voters;
         options.standbys = self.standbys;
-        if self.manual_roles {
-            options.roles_patience = None;
-        }
         options.failure_domain = self.failure_domain;
         options.weight = self.weight;
         options.log.backend = match self.log_backend {

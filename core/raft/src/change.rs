@@ -81,27 +81,6 @@ impl Changer {
         .await
     }
 
-    pub(crate) async fn replace_voter(&self, lost: u64, by: u64) -> Result<(), Error> {
-        self.wait_for_catch_up(by).await?;
-        self.change(move |membership| {
-            let mut infos = BTreeMap::new();
-            for (id, before, role) in [(lost, true, Role::Spare), (by, false, Role::Voter)] {
-                let info = membership.get_node(&id).ok_or(Error::UnknownId(id))?;
-                if (view::role_of(membership, id, info) == Role::Voter) != before {
-                    return Err(Error::AlreadyHasRole);
-                }
-                infos.insert(id, MemberInfo { role, ..info.clone() });
-            }
-            let changes = vec![
-                Changes::SetNodes(infos),
-                Changes::AddVoterIds([by].into()),
-                Changes::RemoveVoters([lost].into()),
-            ];
-            Ok(Plan { changes: Changes::Batch(changes), retain: true })
-        })
-        .await
-    }
-
     pub(crate) async fn remove(&self, id: u64) -> Result<(), Error> {
         self.change(move |membership| {
             let info = membership.get_node(&id).ok_or(Error::UnknownId(id))?;

@@ -26,7 +26,6 @@
 mod change;
 mod codec;
 mod error;
-mod followers;
 mod growth;
 mod handle;
 mod history;
@@ -48,7 +47,6 @@ mod view;
 
 pub use codec::PEER_MAGIC;
 pub use error::Error;
-pub use followers::Follower;
 pub use member::{Member, Role};
 pub use node::Node;
 #[doc(hidden)]

@@ -223,20 +223,6 @@ impl Node {
         self.inner.changer.assign(id, role).await
     }
 
-    /// Makes `by` a voter in the place of the voter `lost`, which becomes a spare, in one change.
-    /// It must have caught up with the log, which is waited for. The leader only; one change at a
-    /// time.
-    ///
-    /// # Errors
-    /// As [`assign`](Self::assign); [`Error::AlreadyHasRole`] when `lost` is no voter or `by` one.
-    pub async fn replace_voter(&self, lost: u64, by: u64) -> Result<(), Error> {
-        self.inner.changer.replace_voter(lost, by).await
-    }
-
-    pub(crate) fn raft(&self) -> &Raft {
-        &self.inner.raft
-    }
-
     /// Removes a member; a leader that removes itself steps down. The leader only; one change at
     /// a time.
     ///

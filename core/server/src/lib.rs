@@ -10,7 +10,7 @@
 //! ```text
 //! stream ── listener ──┬─ a client's hello ── Gateway ── engine::Session
 //!                      └─ a node's hello ──── raft::Node::serve_peer
-//! Node = identity (who am I) + Engine (databases) + raft::Node (the log) + joining + roles
+//! Node = identity (who am I) + Engine (databases) + raft::Node (the log) + joining
 //! ```
 #![forbid(unsafe_code)]
 
@@ -28,7 +28,6 @@ mod node;
 mod options;
 mod placement;
 mod recovery;
-mod roles;
 mod survey;
 
 pub use call_session::{BackupProgress, CallError, CallSession, Canceller, Watch};

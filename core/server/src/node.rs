@@ -25,7 +25,6 @@ use crate::listener;
 use crate::network::ShortCut;
 use crate::options::NodeOptions;
 use crate::recovery;
-use crate::roles;
 
 /// A running node. Dropping it leaves it running; [`Node::stop`] ends it.
 #[derive(Clone, Debug)]
@@ -122,7 +121,6 @@ impl Node {
             let mut tasks = shared.tasks.lock();
             tasks.spawn(listener::listen(shared.clone(), listener));
             tasks.spawn(joining::take_a_place(shared.clone()));
-            tasks.spawn(roles::keep(shared.clone()));
         }
         Ok(Self { shared })
     }

@@ -19,16 +19,11 @@ pub struct NodeOptions {
     /// Addresses of members of the cluster to join. With none, a node with a new data directory
     /// begins a cluster of its own.
     pub join: Vec<String>,
-    /// How many voters a joining node finds enough, and a leader wants to have. The same on all
-    /// nodes, or the roles change with the leader.
+    /// How many voters a joining node finds enough.
     pub voters: usize,
     /// How many stand-bys a joining node finds enough.
     pub standbys: usize,
-    /// How long a voter may be out of reach, or one too few there, before the leader gives its vote
-    /// to a stand-by or a spare that is up to date; a voter that comes back later is a spare.
-    /// Never shorter than three elections. `None` leaves all roles to those who assign them.
-    pub roles_patience: Option<Duration>,
-    /// Nodes with the same number may fail together: votes are placed apart.
+    /// Told to whoever asks, to place voters apart.
     pub failure_domain: u64,
     /// How little the node wants to vote, of those that could: told to whoever asks, until it is
     /// changed.
@@ -71,7 +66,6 @@ impl NodeOptions {
             join: Vec::new(),
             voters: 3,
             standbys: 3,
-            roles_patience: Some(Duration::from_secs(10)),
             failure_domain: 0,
             weight: 0,
             heartbeat: raft.heartbeat,

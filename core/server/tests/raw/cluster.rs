@@ -48,8 +48,6 @@ impl Server {
         let mut options = NodeOptions::new(dir.path(), address);
         options.id = Some(id);
         options.bind = bind.map(str::to_owned);
-        // A test that takes long finds the roles that it assigned.
-        options.roles_patience = None;
         set(&mut options);
         let node = Node::start(Env::real(), options).await.unwrap();
         Self { node, dir }
