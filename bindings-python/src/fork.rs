@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
-use crate::errors;
+use crate::{errors, exit};
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    exit::forked();
 }
 
 /// Begins to count the forks of this process. Forks by `os.fork`, by `multiprocessing` and by other
@@ -27,7 +28,7 @@ extern "C" fn forked() {
 pub fn watch(_py: Python<'_>) -> PyResult<()> {
     static ONCE: Once = Once::new();
     let mut code = 0;
-    // SAFETY: `forked` only adds to an atomic, which is all that a child of a process with threads
+    // SAFETY: `forked` only writes to atomics, which is all that a child of a process with threads
     // may do, and this library is never unloaded: Python does not unload extension modules.
     ONCE.call_once(|| code = unsafe { libc::pthread_atfork(None, None, Some(forked)) });
     match code {

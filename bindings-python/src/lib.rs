@@ -18,6 +18,7 @@ mod command;
 mod connection;
 mod cursor;
 mod errors;
+mod exit;
 mod fork;
 mod node;
 mod options;
@@ -62,11 +63,13 @@ mod _native {
 
     use super::{PyModule, PyResult, fork};
     use pyo3::Bound;
-    use pyo3::types::PyModuleMethods;
+    use pyo3::types::{PyAnyMethods, PyModuleMethods};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         fork::watch(module.py())?;
+        let close = pyo3::wrap_pyfunction!(super::exit::close, module)?;
+        module.py().import("atexit")?.call_method1("register", (close,))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("sqlite_version", super::sqlite_version())
     }

@@ -8,6 +8,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use super::operation::Waiting;
+use crate::exit;
 use crate::fork::Owned;
 
 /// Makes what a call came to into a Python object, on the event loop's thread.
@@ -74,7 +75,7 @@ impl Queue {
         function: &Py<PyAny>,
         argument: impl FnOnce(Python<'_>) -> PyResult<Bound<'_, PyAny>>,
     ) {
-        Python::try_attach(|py| {
+        exit::attached(|py| {
             // It fails if the event loop is closed; then nobody wants to know.
             let _ = argument(py).and_then(|it| self.call_soon.call1(py, (function, it)));
         });
@@ -99,7 +100,7 @@ impl Queue {
             return;
         }
         // Nobody is left to hear of it when the interpreter is going down.
-        Python::try_attach(|py| {
+        exit::attached(|py| {
             let woken = Bound::new(py, Drain { queue: self.clone() })
                 .and_then(|drain| self.call_soon.call1(py, (drain,)));
             if woken.is_err() {

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 use super::completions::{Completions, Finish, Queue};
 use crate::errors;
+use crate::exit;
 use crate::runtime;
 
 /// A call under way.
@@ -85,6 +86,7 @@ where
     F: Future<Output = Result<T, dqlite::Error>> + Send + 'static,
 {
     let queue = completions.queue(py)?.clone();
+    exit::reopen();
     let future = queue.future(py)?;
     let core = dqlite::Operation::new();
     let call = call(core.clone());
