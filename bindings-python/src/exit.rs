@@ -1,7 +1,7 @@
 //! The end of the interpreter, at which no thread of ours may be within it.
 //!
-//! Python before 3.14 ends a thread that comes back while it is going down, by unwinding, which does
-//! not get through Rust: the process would abort. Threads of the runtime therefore enter by
+//! Python before 3.14 ends a thread that comes back while it is going down, by unwinding, which
+//! does not get through Rust: the process would abort. Threads of the runtime therefore enter by
 //! [`attached`], and as the program ends, [`close`] waits until the last of them is out.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
