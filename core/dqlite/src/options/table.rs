@@ -133,7 +133,7 @@ pub static OPTIONS: &[OptionEntry] = &[
         required: false,
         scopes: &[Scope::Node],
         in_url: false,
-        doc: "How many voters the cluster aims at.",
+        doc: "How many voters a joining node finds enough.",
     },
     OptionEntry {
         name: "standbys",
@@ -141,7 +141,7 @@ pub static OPTIONS: &[OptionEntry] = &[
         required: false,
         scopes: &[Scope::Node],
         in_url: false,
-        doc: "How many stand-bys the cluster aims at: nodes that have all data and no vote.",
+        doc: "How many stand-bys a joining node finds enough: nodes that have all data and no vote.",
     },
     OptionEntry {
         name: "failure_domain",
@@ -149,7 +149,7 @@ pub static OPTIONS: &[OptionEntry] = &[
         required: false,
         scopes: &[Scope::Node],
         in_url: false,
-        doc: "Nodes with the same number may fail together; voters are placed apart.",
+        doc: "Nodes with the same number may fail together; a handover prefers a voter apart.",
     },
     OptionEntry {
         name: "weight",
